@@ -1,0 +1,1 @@
+"""Start structures and trajectories that ship with the package."""

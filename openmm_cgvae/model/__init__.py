@@ -1,0 +1,1 @@
+"""CGVAE: encoder, prior and decoder of the conditional variational auto-encoder."""
