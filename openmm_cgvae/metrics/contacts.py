@@ -1,0 +1,176 @@
+"""Pairs of atoms closer than a cutoff, in memory that does not grow with the data."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from openmm_cgvae.metrics._checks import as_indices, as_positions
+
+_CHUNK_BYTES = 32 * 2**20
+_LARGEST_DENSE = 512  # atoms; beyond it a grid beats all pairs
+_SLACK = 1e-6  # [A]; candidates are found a little wide, then measured exactly
+
+
+class ClosePairs(NamedTuple):
+    """Pairs of atoms near each other, flat over structures.
+
+    Attributes
+    ----------
+    structure, first, second : ndarray of int, shape (n_pairs,)
+        Index of the structure and of the two atoms, ``first < second``.
+    distance : ndarray, shape (n_pairs,)
+        Distance [A].
+    """
+
+    structure: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    distance: np.ndarray
+
+
+def close_pairs(positions: np.ndarray, cutoff: float) -> Iterator[ClosePairs]:
+    """Yield the pairs of atoms closer than a cutoff, a chunk of structures at a time.
+
+    Atoms whose coordinates are not finite are near nothing.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (..., n_atoms, 3)
+        Structures [A]; leading axes are counted as one, in C order.
+    cutoff : float
+        Pairs at less than this distance are found [A].
+
+    Yields
+    ------
+    ClosePairs
+        The pairs of some structures.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> line = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [3.0, 0.0, 0.0]])
+    >>> pairs = next(close_pairs(line, 1.5))
+    >>> pairs.first, pairs.second, pairs.distance
+    (array([0]), array([1]), array([1.]))
+    """
+    positions = as_positions(positions)
+    n_atoms = positions.shape[-2]
+    structures = positions.reshape(-1, n_atoms, 3)
+    is_dense = n_atoms <= _LARGEST_DENSE
+    bytes_each = 8 * n_atoms * (n_atoms if is_dense else 64)
+    n_chunk = max(1, _CHUNK_BYTES // max(1, bytes_each))
+    candidates_of = _dense_candidates if is_dense else _grid_candidates
+    for start in range(0, len(structures), n_chunk):
+        chunk = structures[start : start + n_chunk]
+        structure, first, second = candidates_of(chunk, cutoff + _SLACK)
+        displacement = chunk[structure, second] - chunk[structure, first]
+        distance = np.sqrt(np.sum(displacement**2, axis=-1))
+        near = distance < cutoff
+        yield ClosePairs(
+            structure[near] + start, first[near], second[near], distance[near]
+        )
+
+
+def count_clashes(
+    positions: np.ndarray, excluded_pairs: np.ndarray, cutoff: float = 1.2
+) -> np.ndarray:
+    """Count pairs of atoms that are too close without being bonded nearby.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (..., n_atoms, 3)
+        Structures [A].
+    excluded_pairs : ndarray of int, shape (n_excluded, 2)
+        Pairs that may be close, such as ``AtomTable.pairs_within(3)``: atoms up to
+        three bonds apart.
+    cutoff : float
+        A pair closer than this clashes [A]; 1.2 finds atoms on top of each other,
+        2.0 what a minimiser has to push apart.
+
+    Returns
+    -------
+    ndarray of int, shape (...)
+        Clashing pairs of each structure.
+
+    Raises
+    ------
+    ValueError
+        If the cutoff is not positive or pairs name atoms that are not there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> line = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [2.1, 0.0, 0.0]])
+    >>> int(count_clashes(line, np.array([[0, 1]])))
+    1
+    """
+    positions = as_positions(positions)
+    if not cutoff > 0:
+        raise ValueError(
+            f"`cutoff` is {cutoff} but must be positive; give a distance in Angstrom"
+        )
+    n_atoms = positions.shape[-2]
+    excluded = np.sort(as_indices(excluded_pairs, 2, n_atoms, "excluded_pairs"), axis=1)
+    excluded_keys = excluded[:, 0] * n_atoms + excluded[:, 1]
+    batch = positions.shape[:-2]
+    counts = np.zeros(int(np.prod(batch)), dtype=np.int64)
+    for pairs in close_pairs(positions, cutoff):
+        clashes = ~np.isin(pairs.first * n_atoms + pairs.second, excluded_keys)
+        counts += np.bincount(pairs.structure[clashes], minlength=len(counts))
+    return counts.reshape(batch)
+
+
+def _dense_candidates(
+    chunk: np.ndarray, cutoff: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All pairs by one matrix product; centred, so that little is lost to rounding."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        centred = chunk - chunk.mean(axis=1, keepdims=True)
+        squares = np.sum(centred**2, axis=-1)
+        # A far-flung atom costs the expansion its precision: widen by its rounding.
+        slack = 1e-14 * squares.max(axis=1, initial=0.0)[:, None, None]
+        distances2 = squares[:, :, None] + squares[:, None, :]
+        distances2 -= 2.0 * (centred @ centred.transpose(0, 2, 1))
+        is_near = distances2 < cutoff**2 + slack
+    upper = np.triu(np.ones(chunk.shape[1:2] * 2, dtype=bool), k=1)
+    structure, first, second = np.nonzero(is_near & upper)
+    return structure, first, second
+
+
+def _grid_candidates(
+    chunk: np.ndarray, cutoff: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs from neighbouring cells of a grid, one structure after the other."""
+    found = [_grid_pairs(structure, cutoff) for structure in chunk]
+    structure = np.repeat(np.arange(len(chunk)), [len(pairs) for pairs in found])
+    pairs = np.concatenate(found)
+    return structure, pairs[:, 0], pairs[:, 1]
+
+
+def _grid_pairs(positions: np.ndarray, cutoff: float) -> np.ndarray:
+    """Pairs (first < second) of one structure in the same or touching cells."""
+    atoms = np.flatnonzero(np.isfinite(positions).all(axis=-1))
+    if len(atoms) < 2:
+        return np.empty((0, 2), dtype=np.int64)
+    scaled = (positions[atoms] - positions[atoms].min(axis=0)) / cutoff
+    cells = scaled.astype(np.int64) + 1
+    n_cells = cells.max(axis=0) + 2
+    strides = np.array([n_cells[1] * n_cells[2], n_cells[2], 1])
+    keys = cells @ strides
+    order = np.argsort(keys, kind="stable")
+    keys, atoms = keys[order], atoms[order]
+    found = []
+    for x, y, z in np.ndindex(3, 3, 3):
+        shift = (np.array([x, y, z]) - 1) @ strides
+        if shift < 0:
+            continue  # every pair of cells once
+        start = np.searchsorted(keys, keys + shift, side="left")
+        stop = np.searchsorted(keys, keys + shift, side="right")
+        if shift == 0:
+            start = np.arange(1, len(keys) + 1)
+        count = stop - start
+        left = np.repeat(np.arange(len(keys)), count)
+        offset = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        found.append(np.stack([atoms[left], atoms[start[left] + offset]], axis=1))
+    return np.sort(np.concatenate(found), axis=1)

@@ -1,0 +1,348 @@
+"""Root mean square deviations and what they say of an ensemble.
+
+Nothing is superposed: samples share the beads of their reference, so their frames of
+reference coincide already and a superposition would hide errors.
+"""
+
+from itertools import permutations as _permutations
+from typing import Literal
+
+import numpy as np
+
+from openmm_cgvae.metrics._checks import as_mask, as_positions, masked_deviation
+
+_CYCLIC = ((0, 1, 2), (1, 2, 0), (2, 0, 1))
+_ALL = tuple(_permutations(range(3)))
+
+
+def rmsd(
+    positions: np.ndarray, reference: np.ndarray, mask: np.ndarray | None = None
+) -> float:
+    r"""Compute the paper's RMSD, one number for all structures.
+
+    .. math:: \sqrt{\langle |x_i - x_i^\mathrm{ref}|^2 \rangle_{\mathrm{frames},\,i}}
+
+    Parameters
+    ----------
+    positions : ndarray, shape (..., n_atoms, 3)
+        Structures [A].
+    reference : ndarray, shape (..., n_atoms, 3)
+        What they should be [A]; its leading axes broadcast.
+    mask : ndarray of bool, shape (n_atoms,), optional
+        The atoms to count, such as the heavy ones; all by default.
+
+    Returns
+    -------
+    float
+        RMSD [A], without superposition.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not go together or the mask keeps no atom.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rmsd(np.zeros((1, 2, 3)), np.array([[[3.0, 4.0, 0.0], [0.0, 0.0, 5.0]]]))
+    5.0
+    """
+    deviation = masked_deviation(positions, reference, mask)
+    return float(np.sqrt(np.mean(np.sum(deviation**2, axis=-1))))
+
+
+def rmsd_per_structure(
+    positions: np.ndarray, reference: np.ndarray, mask: np.ndarray | None = None
+) -> np.ndarray:
+    """Compute the RMSD of every structure, without superposition.
+
+    Parameters are those of `rmsd`.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        RMSD of each structure [A].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rmsd_per_structure(np.zeros((2, 1, 3)), np.array([[0.0, 0.0, 2.0]]))
+    array([2., 2.])
+    """
+    deviation = masked_deviation(positions, reference, mask)
+    return np.asarray(np.sqrt(np.mean(np.sum(deviation**2, axis=-1), axis=-1)))
+
+
+def rmsd_gen(
+    samples: np.ndarray,
+    reference: np.ndarray,
+    is_valid: np.ndarray,
+    mask: np.ndarray | None = None,
+    *,
+    average: Literal["root mean square", "mean"] = "root mean square",
+) -> float:
+    """Compute the paper's RMSD_gen: valid samples against their reference.
+
+    It measures error as much as diversity; see `calibration` and `energy_score`.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (n_frames, n_samples, n_atoms, 3)
+        Samples of each frame's beads [A].
+    reference : ndarray, shape (n_frames, n_atoms, 3)
+        The structure the beads came from [A].
+    is_valid : ndarray of bool, shape (n_frames, n_samples)
+        Which samples count, from `compare_bond_graphs`.
+    mask : ndarray of bool, shape (n_atoms,), optional
+        The atoms to count.
+    average : {"root mean square", "mean"}
+        The paper's formula, or the mean of the samples' RMSDs as in its
+        published code.
+
+    Returns
+    -------
+    float
+        RMSD_gen [A]; nan if no sample is valid.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not go together or `average` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> samples = np.zeros((1, 2, 1, 3))
+    >>> samples[0, :, 0, 0] = [3.0, 9.0]
+    >>> rmsd_gen(samples, np.zeros((1, 1, 3)), np.array([[True, False]]))
+    3.0
+    """
+    samples = _as_samples(samples)
+    values = rmsd_per_structure(samples, np.asarray(reference)[:, None], mask)
+    is_valid = np.asarray(is_valid, dtype=bool)
+    if is_valid.shape != values.shape:
+        raise ValueError(
+            f"`is_valid` has shape {is_valid.shape} but must be {values.shape}; "
+            "give one truth value per sample"
+        )
+    if average not in ("root mean square", "mean"):
+        raise ValueError(
+            f"`average` is {average!r} but must be 'root mean square' or 'mean'; "
+            "take the first for the paper's formula"
+        )
+    values = values[is_valid]
+    if values.size == 0:
+        return float("nan")
+    if average == "mean":
+        return float(values.mean())
+    return float(np.sqrt(np.mean(values**2)))
+
+
+def pairwise_rmsd(samples: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+    """Compute the RMSD between every two samples of the same beads.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (n_frames, n_samples, n_atoms, 3)
+        Two samples or more of each frame's beads [A].
+    mask : ndarray of bool, shape (n_atoms,), optional
+        The atoms to count.
+
+    Returns
+    -------
+    ndarray, shape (n_frames, n_samples (n_samples - 1) / 2)
+        RMSD of the distinct pairs (0, 1), (0, 2), ... (1, 2), ... [A].
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two samples of a frame.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> samples = np.zeros((1, 3, 1, 3))
+    >>> samples[0, :, 0, 0] = [0.0, 1.0, 3.0]
+    >>> pairwise_rmsd(samples)
+    array([[1., 3., 2.]])
+    """
+    samples = _as_samples(samples)
+    n_samples = samples.shape[1]
+    if n_samples < 2:
+        raise ValueError(
+            f"`samples` has {n_samples} sample of each frame but pairs need 2; "
+            "draw two samples or more"
+        )
+    if mask is not None:
+        samples = samples[..., as_mask(mask, samples.shape[-2]), :]
+    return np.concatenate(
+        [
+            rmsd_per_structure(samples[:, first + 1 :], samples[:, first : first + 1])
+            for first in range(n_samples - 1)
+        ],
+        axis=1,
+    )
+
+
+def calibration(
+    samples: np.ndarray, reference: np.ndarray, mask: np.ndarray | None = None
+) -> float:
+    """Compare the spread of samples with their error: one for a calibrated sampler.
+
+    If truth and samples come from one distribution, a sample is as far from the truth
+    as from another sample. Below one the sampler is too sure, above one too diffuse.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (n_frames, n_samples, n_atoms, 3)
+        Two samples or more of each frame's beads [A].
+    reference : ndarray, shape (n_frames, n_atoms, 3)
+        The structure the beads came from [A].
+    mask : ndarray of bool, shape (n_atoms,), optional
+        The atoms to count.
+
+    Returns
+    -------
+    float
+        Mean pairwise RMSD over mean RMSD to the reference; nan if both are zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> samples = np.zeros((1, 2, 1, 3))
+    >>> samples[0, :, 0, 0] = [-1.0, 1.0]
+    >>> calibration(samples, np.zeros((1, 1, 3)))
+    2.0
+    """
+    error, spread = _error_and_spread(samples, reference, mask)
+    if error == 0.0:
+        return float("nan") if spread == 0.0 else float("inf")
+    return spread / error
+
+
+def energy_score(
+    samples: np.ndarray, reference: np.ndarray, mask: np.ndarray | None = None
+) -> float:
+    r"""Compute the energy score, lower for better: collapse and noise both lose.
+
+    .. math::
+        \langle \mathrm{RMSD}(s, x) \rangle_s
+            - \tfrac{1}{2} \langle \mathrm{RMSD}(s, s') \rangle_{s \ne s'}
+
+    RMSD is a Euclidean norm, so the score is proper: its expectation is least for
+    samples from the true distribution. Distinct pairs keep it unbiased in the number
+    of samples.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (n_frames, n_samples, n_atoms, 3)
+        Two samples or more of each frame's beads [A].
+    reference : ndarray, shape (n_frames, n_atoms, 3)
+        The structure the beads came from [A].
+    mask : ndarray of bool, shape (n_atoms,), optional
+        The atoms to count.
+
+    Returns
+    -------
+    float
+        Mean energy score over frames [A].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> samples = np.zeros((1, 2, 1, 3))
+    >>> samples[0, :, 0, 0] = [1.0, 2.0]
+    >>> energy_score(samples, np.zeros((1, 1, 3)))
+    1.0
+    """
+    error, spread = _error_and_spread(samples, reference, mask)
+    return error - 0.5 * spread
+
+
+def resolve_rotors(
+    positions: np.ndarray,
+    reference: np.ndarray,
+    rotors: np.ndarray,
+    *,
+    permutations: Literal["cyclic", "all"] = "all",
+) -> np.ndarray:
+    """Relabel the hydrogens of methyls and ammonium to agree best with a reference.
+
+    Three hydrogens of a rotor are one and the same; a plain RMSD still counts a
+    label as an error. Squared deviations add up, so each rotor's best permutation is
+    found on its own, and ``rmsd(resolve_rotors(...), reference)`` is the least RMSD
+    over all labellings.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (..., n_atoms, 3)
+        Structures [A].
+    reference : ndarray, shape (..., n_atoms, 3)
+        What they should be [A]; its leading axes broadcast.
+    rotors : ndarray of int, shape (n_rotors, 3 or more)
+        The three hydrogens in the last three columns, as in `AtomTable.rotors`.
+    permutations : {"all", "cyclic"}
+        All six, or the three that keep the labels' sense of rotation.
+
+    Returns
+    -------
+    ndarray, shape (..., n_atoms, 3)
+        A copy of the positions with hydrogens relabelled.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not go together or `permutations` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> reference = np.eye(3)
+    >>> turned = reference[[1, 2, 0]]
+    >>> resolved = resolve_rotors(turned, reference, np.array([[0, 1, 2]]))
+    >>> bool(np.all(resolved == reference))
+    True
+    """
+    positions = as_positions(positions)
+    reference = as_positions(reference, "reference")
+    if permutations not in ("cyclic", "all"):
+        raise ValueError(
+            f"`permutations` is {permutations!r} but must be 'cyclic' or 'all'; "
+            "take 'all' to forgive mirrored labels too"
+        )
+    masked_deviation(positions, reference, None)  # refuses what does not broadcast
+    shape = np.broadcast_shapes(positions.shape, reference.shape)
+    resolved = np.broadcast_to(positions, shape).copy()
+    if np.size(rotors) == 0:
+        return resolved
+    hydrogens = np.asarray(rotors)[:, -3:]  # [n_rotors, 3]
+    targets = reference[..., hydrogens, :]  # [..., n_rotors, 3, 3]
+    given = resolved[..., hydrogens, :]
+    best = given.copy()
+    least = np.sum((given - targets) ** 2, axis=(-2, -1))  # [..., n_rotors]
+    for order in _CYCLIC if permutations == "cyclic" else _ALL:
+        candidate = given[..., order, :]
+        deviation = np.sum((candidate - targets) ** 2, axis=(-2, -1))
+        better = deviation < least
+        least = np.where(better, deviation, least)
+        best[better] = candidate[better]
+    resolved[..., hydrogens, :] = best
+    return resolved
+
+
+def _as_samples(samples: np.ndarray) -> np.ndarray:
+    samples = as_positions(samples, "samples")
+    if samples.ndim != 4:
+        raise ValueError(
+            f"`samples` has shape {samples.shape} but must be "
+            "(n_frames, n_samples, n_atoms, 3); add an axis for a single frame"
+        )
+    return samples
+
+
+def _error_and_spread(
+    samples: np.ndarray, reference: np.ndarray, mask: np.ndarray | None
+) -> tuple[float, float]:
+    samples = _as_samples(samples)
+    error = rmsd_per_structure(samples, np.asarray(reference)[:, None], mask)
+    return float(error.mean()), float(pairwise_rmsd(samples, mask).mean())
