@@ -1,0 +1,184 @@
+"""CGVAE: encoder, prior and decoder put together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from openmm_cgvae.graphs import GraphBatch, MoleculeGraph
+from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.model.config import ModelConfig
+from openmm_cgvae.model.decoder import LocalFrameDecoder, VectorDecoder, place_atoms
+from openmm_cgvae.model.encoder import DistanceEncoder, SignedEncoder
+from openmm_cgvae.model.gaussian import Gaussian
+from openmm_cgvae.model.prior import Prior
+from openmm_cgvae.topology import AtomTable
+
+ENCODERS = {"distances": DistanceEncoder, "signed": SignedEncoder}
+DECODERS = {"vectors": VectorDecoder, "local_frames": LocalFrameDecoder}
+
+
+@dataclass(frozen=True, eq=False)
+class Molecule:
+    """A molecule a model knows: its atoms and how they make beads."""
+
+    atom_table: AtomTable
+    mapping: Mapping
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """What a forward pass gives: atoms [A], posterior and prior of the latents."""
+
+    positions: Float[Tensor, "n_atoms 3"]
+    posterior: Gaussian
+    prior: Gaussian
+
+
+class CGVAE(nn.Module):
+    r"""The conditional variational auto-encoder of the paper.
+
+    Atoms and beads give a posterior of invariant latents, beads alone give their
+    prior, and beads with latents give atoms,
+    :math:`p(x|X) = \int p_\theta(x|X, z)\, p_\psi(z|X)\, dz` (Eq. 1), placed so that
+    coarse-graining them returns the beads for any weights of the network.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Sizes and forms.
+    vocabulary : sequence of str
+        Atom types, as `graphs.atom_types_of` spells them.
+    molecule : Molecule, optional
+        The molecule it was made for.
+    provenance : dict, optional
+        Where the weights came from, in plain JSON types.
+
+    Raises
+    ------
+    ValueError
+        If a bead of the molecule holds more atoms than there are channels.
+
+    Examples
+    --------
+    >>> model = CGVAE(ModelConfig(n_channels=8), vocabulary=["1", "6"])
+    >>> model.config.n_channels
+    8
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        vocabulary: Sequence[str],
+        molecule: Molecule | None = None,
+        provenance: dict | None = None,
+    ) -> None:
+        super().__init__()
+        largest = molecule.mapping.largest_bead if molecule else 0
+        if largest > config.n_channels:
+            raise ValueError(
+                f"`n_channels` is {config.n_channels}, but a bead holds {largest} "
+                f"atoms; use n_channels >= {largest} or smaller beads"
+            )
+        self.config = config
+        self.vocabulary = tuple(vocabulary)
+        self.molecule = molecule
+        self.provenance = dict(provenance or {})
+        n_types = len(self.vocabulary)
+        self.encoder = ENCODERS[config.encoder](config, n_types)
+        self.prior = Prior(config, n_types)
+        self.decoder = DECODERS[config.decoder](config)
+        if config.likelihood == "learned":
+            # log of the standard deviation of every atom type [A]; 0.3 A to begin.
+            self.log_noise = nn.Parameter(torch.full((n_types,), -1.2))
+
+    @property
+    def mapping(self) -> Mapping:
+        """How the atoms of the model's molecule make beads."""
+        return self._known().mapping
+
+    @property
+    def atom_table(self) -> AtomTable:
+        """The atoms of the model's molecule."""
+        return self._known().atom_table
+
+    def graph(self) -> MoleculeGraph:
+        """Make the static graph of the model's molecule."""
+        molecule = self._known()
+        return MoleculeGraph.from_records(
+            molecule.atom_table, molecule.mapping, self.vocabulary
+        )
+
+    def forward(
+        self, batch: GraphBatch, noise: Float[Tensor, "n_beads n_channels"]
+    ) -> Reconstruction:
+        """Encode and decode.
+
+        Parameters
+        ----------
+        batch : GraphBatch
+            Molecules with atom positions.
+        noise : Tensor, shape (n_beads, n_channels)
+            Standard normal noise; zeros decode the posterior mean.
+
+        Returns
+        -------
+        Reconstruction
+            Atoms, posterior and prior.
+        """
+        posterior = self.encoder(batch)
+        positions = self.decode(batch, posterior.draw(noise))
+        return Reconstruction(positions, posterior, self.prior(batch))
+
+    def decode(
+        self, batch: GraphBatch, latents: Float[Tensor, "n_beads n_channels"]
+    ) -> Float[Tensor, "n_atoms 3"]:
+        """Make atoms from beads and latents.
+
+        Parameters
+        ----------
+        batch : GraphBatch
+            The beads.
+        latents : Tensor, shape (n_beads, n_channels)
+            Latents z.
+
+        Returns
+        -------
+        Tensor, shape (n_atoms, 3)
+            Atom positions [A].
+        """
+        return place_atoms(
+            self.decoder(batch, latents),
+            batch.bead_positions,
+            batch.bead_of_atom,
+            batch.channel_of_atom,
+            batch.weights,
+        )
+
+    def sample(
+        self, batch: GraphBatch, noise: Float[Tensor, "n_beads n_channels"]
+    ) -> Float[Tensor, "n_atoms 3"]:
+        """Make atoms from beads alone, with latents from the prior.
+
+        Parameters
+        ----------
+        batch : GraphBatch
+            The beads.
+        noise : Tensor, shape (n_beads, n_channels)
+            Standard normal noise; the caller seeds it.
+
+        Returns
+        -------
+        Tensor, shape (n_atoms, 3)
+            Atom positions [A].
+        """
+        return self.decode(batch, self.prior(batch).draw(noise))
+
+    def _known(self) -> Molecule:
+        if self.molecule is None:
+            raise ValueError(
+                "`model` was made without a molecule; give CGVAE(..., molecule=)"
+            )
+        return self.molecule

@@ -1,0 +1,193 @@
+"""The decoder: from beads and latents to atoms around their beads."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from openmm_cgvae.graphs import GraphBatch
+from openmm_cgvae.model.basis import RadialBasis
+from openmm_cgvae.model.config import ModelConfig
+from openmm_cgvae.model.encoder import bead_graph
+from openmm_cgvae.model.messages import (
+    EquivariantMessage,
+    EquivariantUpdate,
+    InvariantMessage,
+    filter_matrix,
+    mlp,
+)
+
+# A frame whose axes are shorter than this is fading out instead of spinning [A^0].
+SMALLEST_AXIS = 1e-2
+
+
+class VectorDecoder(nn.Module):
+    """The decoder of the paper: Eqs. 5, 6 and 8.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Sizes and forms.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        n_channels = config.n_channels
+        self.basis = RadialBasis(config.n_radial, config.bead_cutoff)
+        self.messages = nn.ModuleList(
+            EquivariantMessage(n_channels, self.basis.n_functions, config.bead_degree)
+            for _ in range(config.decoder_layers)
+        )
+        self.updates = nn.ModuleList(
+            EquivariantUpdate(n_channels, mixes_vectors=config.mixes_vectors)
+            for _ in range(config.decoder_layers)
+        )
+
+    def forward(
+        self, batch: GraphBatch, latents: Float[Tensor, "n_beads n_channels"]
+    ) -> Float[Tensor, "n_beads n_channels 3"]:
+        """Give the vector channels of every bead.
+
+        Parameters
+        ----------
+        batch : GraphBatch
+            The beads.
+        latents : Tensor, shape (n_beads, n_channels)
+            Latents z.
+
+        Returns
+        -------
+        Tensor, shape (n_beads, n_channels, 3)
+            Vectors V [A].
+        """
+        edges = bead_graph(batch, self.basis)
+        scalars = latents
+        pseudoscalars = torch.full_like(latents, self.config.pseudoscalar_init)
+        vectors = latents.new_zeros(*latents.shape, 3)
+        pseudovectors = torch.zeros_like(vectors)
+        for message, update in zip(self.messages, self.updates, strict=True):
+            d_scalars, d_pseudoscalars, d_vectors, d_pseudovectors = message(
+                edges, scalars, pseudoscalars, vectors, pseudovectors
+            )
+            scalars, vectors = update(scalars + d_scalars, vectors + d_vectors)
+            pseudoscalars = pseudoscalars + d_pseudoscalars
+            pseudovectors = pseudovectors + d_pseudovectors
+        return vectors
+
+
+class LocalFrameDecoder(nn.Module):
+    """A decoder that places atoms in learned local frames.
+
+    Scalar messages between beads give each bead its features; pairs of learned sums
+    of directions, made orthonormal, give it frames; a network gives the coordinates
+    of every channel in each frame. The third axis is a cross product, so the frames
+    are handed. Where all directions of a bead are parallel a frame has no second
+    axis: its coordinates along it fade to zero instead of jumping.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Sizes and forms.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        n_channels, n_frames = config.n_channels, config.n_frames_of_bead
+        self.basis = RadialBasis(config.n_radial, config.bead_cutoff)
+        n_functions = self.basis.n_functions
+        self.messages = nn.ModuleList(
+            InvariantMessage(n_channels, n_functions, "sender", config.bead_degree)
+            for _ in range(config.decoder_layers)
+        )
+        self.updates = nn.ModuleList(
+            mlp(2 * n_channels, n_channels, n_channels)
+            for _ in range(config.decoder_layers)
+        )
+        self.axis_filters = filter_matrix(n_functions, 2 * n_frames)
+        self.axis_senders = mlp(n_channels, n_channels, 2 * n_frames)
+        self.coordinates = mlp(n_channels, 2 * n_channels, n_channels * n_frames * 3)
+
+    def forward(
+        self, batch: GraphBatch, latents: Float[Tensor, "n_beads n_channels"]
+    ) -> Float[Tensor, "n_beads n_channels 3"]:
+        """Give the vector channels of every bead; see `VectorDecoder.forward`."""
+        edges = bead_graph(batch, self.basis)
+        scalars = latents
+        for message, update in zip(self.messages, self.updates, strict=True):
+            received = message(edges, scalars)
+            scalars = scalars + update(torch.cat([scalars, received], -1))
+        axes = edges.filtered_directions(self.axis_filters, self.axis_senders(scalars))
+        frames = _orthonormal(*axes.chunk(2, 1))  # [n, g, axis, 3]
+        n_beads, n_frames = frames.shape[:2]
+        coordinates = self.coordinates(scalars).reshape(n_beads, -1, n_frames * 3)
+        return coordinates @ frames.reshape(n_beads, n_frames * 3, 3)
+
+
+def _orthonormal(
+    first: Float[Tensor, "n g 3"], second: Float[Tensor, "n g 3"]
+) -> Float[Tensor, "n g 3 3"]:
+    """Make frames by Gram-Schmidt; short axes give short rows, never a jump."""
+    e1 = _soft_unit(first)
+    e2 = _soft_unit(second - (second * e1).sum(-1, keepdim=True) * e1)
+    return torch.stack([e1, e2, torch.linalg.cross(e1, e2)], -2)
+
+
+def _soft_unit(vectors: Tensor) -> Tensor:
+    squared = (vectors**2).sum(-1, keepdim=True)
+    return vectors / torch.sqrt(squared + SMALLEST_AXIS**2)
+
+
+def place_atoms(
+    bead_vectors: Float[Tensor, "n_beads n_channels 3"],
+    bead_positions: Float[Tensor, "n_beads 3"],
+    bead_of_atom: Int[Tensor, " n_atoms"],
+    channel_of_atom: Int[Tensor, " n_atoms"],
+    weights: Float[Tensor, " n_atoms"],
+) -> Float[Tensor, "n_atoms 3"]:
+    r"""Place every atom around its bead so that the beads are kept exactly.
+
+    Atom :math:`i` reads its displacement from channel :math:`c(i)` of the vectors of
+    its bead :math:`m(i)`, and each bead's weighted mean displacement is taken off:
+
+    .. math::
+
+        x_i = X_{m(i)} + V_{m(i), c(i)} - \sum_{j \in C_{m(i)}} w_j V_{m(j), c(j)}
+
+    Parameters
+    ----------
+    bead_vectors : Tensor, shape (n_beads, n_channels, 3)
+        Vectors V [A].
+    bead_positions : Tensor, shape (n_beads, 3)
+        Bead centres X [A].
+    bead_of_atom, channel_of_atom : Tensor of int, shape (n_atoms,)
+        Bead m(i) of each atom and its rank c(i) there.
+    weights : Tensor, shape (n_atoms,)
+        Weights w; one in sum over every bead, zeros allowed.
+
+    Returns
+    -------
+    Tensor, shape (n_atoms, 3)
+        Atom positions [A].
+
+    References
+    ----------
+    Section 4.3 and appendix E.2.3-4 of the paper, for any weights.
+
+    Examples
+    --------
+    >>> atoms = place_atoms(
+    ...     bead_vectors=torch.tensor([[[1.0, 0.0, 0.0], [-2.0, 0.0, 0.0]]]),
+    ...     bead_positions=torch.tensor([[10.0, 0.0, 0.0]]),
+    ...     bead_of_atom=torch.tensor([0, 0]),
+    ...     channel_of_atom=torch.tensor([0, 1]),
+    ...     weights=torch.tensor([0.5, 0.5]),
+    ... )
+    >>> atoms[:, 0].tolist()
+    [11.5, 8.5]
+    """
+    displacements = bead_vectors[bead_of_atom, channel_of_atom]
+    mean = torch.zeros_like(bead_positions).index_add(
+        0, bead_of_atom, weights[:, None] * displacements
+    )
+    return (bead_positions - mean)[bead_of_atom] + displacements

@@ -1,0 +1,180 @@
+"""The posterior: what the atoms say about the latents of their beads."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from openmm_cgvae.graphs import GraphBatch
+from openmm_cgvae.model.basis import RadialBasis
+from openmm_cgvae.model.config import ModelConfig
+from openmm_cgvae.model.gaussian import Gaussian, GaussianHead
+from openmm_cgvae.model.messages import InvariantMessage, filter_matrix, mlp
+from openmm_cgvae.model.neighbourhood import Neighbourhood, neighbourhood
+
+
+class DistanceEncoder(nn.Module):
+    """The encoder of the paper: Eqs. 2-4 with appendix E.1.
+
+    It sees distances alone, so it cannot tell a structure from its mirror image.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Sizes and forms.
+    n_types : int
+        Number of atom types.
+    """
+
+    def __init__(self, config: ModelConfig, n_types: int) -> None:
+        super().__init__()
+        self.config = config
+        n_channels, layers = config.n_channels, range(config.encoder_layers)
+        self.embedding = nn.Embedding(n_types, n_channels)
+        self.atom_basis = RadialBasis(config.n_radial, config.atom_cutoff)
+        self.bead_basis = RadialBasis(config.n_radial, config.bead_cutoff)
+        n_functions = self.atom_basis.n_functions
+        sizes = (n_channels, n_functions, config.messages)
+        self.atom_messages = nn.ModuleList(
+            InvariantMessage(*sizes, config.atom_degree) for _ in layers
+        )
+        self.pool_filters = nn.ParameterList(
+            filter_matrix(n_functions, n_channels) for _ in layers
+        )
+        self.pool_networks = nn.ModuleList(
+            mlp(n_channels, n_channels, n_channels) for _ in layers
+        )
+        self.bead_messages = nn.ModuleList(
+            InvariantMessage(*sizes, config.bead_degree) for _ in layers
+        )
+        self.head = GaussianHead(n_channels)
+
+    def forward(self, batch: GraphBatch) -> Gaussian:
+        """Give the posterior of the latents.
+
+        Parameters
+        ----------
+        batch : GraphBatch
+            Molecules with atom positions.
+
+        Returns
+        -------
+        Gaussian
+            Mean and standard deviation, shape (n_beads, n_channels).
+        """
+        atoms = _atom_positions(batch)
+        atom_edges = neighbourhood(
+            atoms, batch.molecule_of_atom, batch.atoms_each, self.atom_basis
+        )
+        bead_edges = bead_graph(batch, self.bead_basis)
+        distances = torch.linalg.vector_norm(
+            atoms - batch.bead_positions[batch.bead_of_atom], dim=-1
+        )
+        pool_basis = self.bead_basis(distances)
+        scalars = self.embedding(batch.atom_types)
+        beads = scalars.new_zeros(batch.n_beads, self.config.n_channels)
+        for atom_message, filters, network, bead_message in zip(
+            self.atom_messages,
+            self.pool_filters,
+            self.pool_networks,
+            self.bead_messages,
+            strict=True,
+        ):
+            scalars = scalars + atom_message(atom_edges, scalars)
+            messages = (pool_basis @ filters) * network(scalars)
+            pooled = beads.index_add(
+                0, batch.bead_of_atom, messages / self.config.pool_degree
+            )
+            # Eq. 4 adds the messages between the pooled features to what the bead
+            # had before pooling.
+            beads = beads + bead_message(bead_edges, pooled)
+        return self.head(beads)
+
+
+class SignedEncoder(nn.Module):
+    r"""An encoder that knows left from right.
+
+    Each bead sums its atoms' displacements with learned coefficients of the atom
+    types, :math:`U_I = \sum_i a_i (x_i - X_I)`, and compares them with three learned
+    axes of its surroundings, :math:`B_1` and :math:`B_2` sums of filtered directions
+    and :math:`B_3 = B_1 \times B_2`. The products :math:`\langle U, B_m \rangle` are
+    invariant under rotation; the third changes sign under reflection.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Sizes and forms.
+    n_types : int
+        Number of atom types.
+    """
+
+    def __init__(self, config: ModelConfig, n_types: int) -> None:
+        super().__init__()
+        self.config = config
+        n_channels = config.n_channels
+        self.embedding = nn.Embedding(n_types, n_channels)
+        self.bead_basis = RadialBasis(config.n_radial, config.bead_cutoff)
+        n_functions = self.bead_basis.n_functions
+        self.axis_filters = filter_matrix(n_functions, 2 * n_channels)
+        self.network = mlp(4 * n_channels, 2 * n_channels, n_channels)
+        self.bead_messages = nn.ModuleList(
+            InvariantMessage(
+                n_channels, n_functions, config.messages, config.bead_degree
+            )
+            for _ in range(config.encoder_layers)
+        )
+        self.head = GaussianHead(n_channels)
+
+    def forward(self, batch: GraphBatch) -> Gaussian:
+        """Give the posterior of the latents; see `DistanceEncoder.forward`."""
+        bead_edges = bead_graph(batch, self.bead_basis)
+        scalars = self.network(self._invariants(batch, bead_edges))
+        for message in self.bead_messages:
+            scalars = scalars + message(bead_edges, scalars)
+        return self.head(scalars)
+
+    def _invariants(
+        self, batch: GraphBatch, edges: Neighbourhood
+    ) -> Float[Tensor, "n_beads features"]:
+        n_channels = self.config.n_channels
+        relative = _atom_positions(batch) - batch.bead_positions[batch.bead_of_atom]
+        terms = self.embedding(batch.atom_types)[..., None] * relative[:, None, :]
+        inner = terms.new_zeros(batch.n_beads, n_channels, 3).index_add(
+            0, batch.bead_of_atom, terms / self.config.pool_degree
+        )
+        ones = terms.new_ones(batch.n_beads, 2 * n_channels)
+        first, second = edges.filtered_directions(self.axis_filters, ones).chunk(2, 1)
+        third = torch.linalg.cross(first, second)
+        products = [(inner * axis).sum(-1) for axis in (first, second, third)]
+        return torch.cat([*products, torch.linalg.vector_norm(inner, dim=-1)], -1)
+
+
+def bead_graph(batch: GraphBatch, basis: RadialBasis) -> Neighbourhood:
+    """Find which beads of a batch are neighbours.
+
+    Beads closer than the cutoff are. The paper joins beads whose atoms are close,
+    but when atoms are to be made from beads there are none to look at.
+
+    Parameters
+    ----------
+    batch : GraphBatch
+        The molecules.
+    basis : RadialBasis
+        Basis with the bead cutoff.
+
+    Returns
+    -------
+    Neighbourhood
+        The bead edges.
+    """
+    return neighbourhood(
+        batch.bead_positions, batch.molecule_of_bead, batch.beads_each, basis
+    )
+
+
+def _atom_positions(batch: GraphBatch) -> Tensor:
+    if batch.atom_positions is None:
+        raise ValueError(
+            "`batch` has no atom positions but the encoder needs them; "
+            "make the batch with atom_positions="
+        )
+    return batch.atom_positions

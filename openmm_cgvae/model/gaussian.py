@@ -1,0 +1,49 @@
+"""Gaussian: a diagonal normal distribution and the head that makes one."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from openmm_cgvae.model.messages import mlp
+
+SMALLEST_STD = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussian:
+    """A diagonal normal distribution.
+
+    Parameters
+    ----------
+    mean, std : Tensor, shape (n_beads, n_channels)
+        Mean and standard deviation.
+    """
+
+    mean: Float[Tensor, "n_beads n_channels"]
+    std: Float[Tensor, "n_beads n_channels"]
+
+    def draw(self, noise: Float[Tensor, "n_beads n_channels"]) -> Tensor:
+        """Turn standard normal noise into a sample."""
+        return self.mean + self.std * noise
+
+
+class GaussianHead(nn.Module):
+    """Two networks that give mean and standard deviation from features.
+
+    Parameters
+    ----------
+    n_channels : int
+        Features in and latents out.
+    """
+
+    def __init__(self, n_channels: int) -> None:
+        super().__init__()
+        self.mean = mlp(n_channels, n_channels, n_channels)
+        self.log_variance = mlp(n_channels, n_channels, n_channels)
+
+    def forward(self, features: Float[Tensor, "n_beads n_channels"]) -> Gaussian:
+        """Give the distribution."""
+        std = SMALLEST_STD + torch.exp(0.5 * self.log_variance(features))
+        return Gaussian(self.mean(features), std)

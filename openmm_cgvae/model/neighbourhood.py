@@ -1,0 +1,218 @@
+"""Filtered sums over neighbours, in one of two layouts with the same result."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from openmm_cgvae.graphs import radius_edges
+from openmm_cgvae.model.basis import RadialBasis
+
+# Alike molecules of up to so many nodes are handled as dense blocks: at 175 nodes
+# the dense sums are still several times faster than edge lists.
+LARGEST_DENSE_BLOCK = 192
+
+
+class Neighbourhood(ABC):
+    """The edges of a batch of graphs, ready to sum over.
+
+    A filter is linear in the radial basis: ``W_c(d) = sum_k A[k, c] R_k(d)``. All
+    sums run over the neighbours J of each node I, closer than the cutoff, itself
+    left out.
+    """
+
+    @abstractmethod
+    def filtered_sum(
+        self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n c *xyz"]
+    ) -> Float[Tensor, "n c *xyz"]:
+        """Sum ``W_c(d_IJ) values[J, c]`` over the neighbours J of every node I."""
+
+    @abstractmethod
+    def filtered_directions(
+        self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n c"]
+    ) -> Float[Tensor, "n c 3"]:
+        """Sum ``W_c(d_IJ) values[J, c] E_IJ`` with unit vectors from I to J."""
+
+    @abstractmethod
+    def plain_sum(self, values: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
+        """Sum ``values[J, c]`` over neighbours without a filter."""
+
+    @abstractmethod
+    def pair_sum(
+        self,
+        filters: Float[Tensor, "k c"],
+        values: Float[Tensor, "n c"],
+        network: Callable[[Tensor], Tensor],
+    ) -> Float[Tensor, "n c"]:
+        """Sum ``W_c(d_IJ) network(values[I] * values[J])`` over neighbours."""
+
+
+class DenseNeighbourhood(Neighbourhood):
+    """All pairs within small molecules that are alike; pairs too far weigh nothing.
+
+    Parameters
+    ----------
+    positions : Tensor, shape (n_molecules * n_nodes, 3)
+        Positions [A].
+    n_molecules : int
+        Number of molecules.
+    basis : RadialBasis
+        Basis; its cutoff is the cutoff of the graph.
+    """
+
+    def __init__(
+        self, positions: Float[Tensor, "n 3"], n_molecules: int, basis: RadialBasis
+    ) -> None:
+        blocks = positions.reshape(n_molecules, -1, 3)
+        self.n_nodes = blocks.shape[1]
+        displacements = blocks[:, None, :, :] - blocks[:, :, None, :]  # [b, i, j, 3]
+        distances = torch.linalg.vector_norm(displacements, dim=-1)
+        other = 1 - torch.eye(
+            self.n_nodes, dtype=positions.dtype, device=positions.device
+        )
+        self.inside = (distances < basis.cutoff).to(positions.dtype) * other
+        self.basis = basis(distances) * other[..., None]  # [b, i, j, k]
+        nonzero = torch.where(distances > 0, distances, 1.0)
+        self.directions = displacements / nonzero[..., None]
+
+    def _blocks(self, values: Tensor) -> Tensor:
+        return values.reshape(-1, self.n_nodes, *values.shape[1:])
+
+    def filtered_sum(
+        self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n c *xyz"]
+    ) -> Float[Tensor, "n c *xyz"]:
+        """Sum filtered values; see `Neighbourhood`."""
+        blocks = self._blocks(values)  # [b, j, c, ...]
+        extra = (1,) * (blocks.dim() - 3)
+        if self.n_nodes <= len(filters):
+            weights = self.basis @ filters  # [b, i, j, c]
+            summed = (weights.reshape(*weights.shape, *extra) * blocks[:, None]).sum(2)
+            return summed.flatten(0, 1)
+        # More neighbours than functions: sum under every function first, so that no
+        # tensor is as large as edges x channels.
+        n_functions = len(filters)
+        flat = blocks.flatten(2)  # [b, j, c * 3]
+        stacked = self.basis.permute(0, 3, 1, 2).flatten(1, 2)  # [b, k * i, j]
+        sums = torch.bmm(stacked, flat).reshape(
+            len(blocks), n_functions, self.n_nodes, *blocks.shape[2:]
+        )
+        by_function = filters.reshape(n_functions, 1, -1, *extra)
+        return (sums * by_function).sum(1).flatten(0, 1)
+
+    def filtered_directions(
+        self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n c"]
+    ) -> Float[Tensor, "n c 3"]:
+        """Sum filtered directions; see `Neighbourhood`."""
+        blocks = self._blocks(values)
+        weights = (self.basis @ filters) * blocks[:, None]  # [b, i, j, c]
+        return (weights.transpose(-1, -2) @ self.directions).flatten(0, 1)
+
+    def plain_sum(self, values: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
+        """Sum values; see `Neighbourhood`."""
+        return torch.bmm(self.inside, self._blocks(values)).flatten(0, 1)
+
+    def pair_sum(
+        self,
+        filters: Float[Tensor, "k c"],
+        values: Float[Tensor, "n c"],
+        network: Callable[[Tensor], Tensor],
+    ) -> Float[Tensor, "n c"]:
+        """Sum over pairs; see `Neighbourhood`."""
+        blocks = self._blocks(values)
+        products = blocks[:, :, None, :] * blocks[:, None, :, :]
+        return ((self.basis @ filters) * network(products)).sum(2).flatten(0, 1)
+
+
+class SparseNeighbourhood(Neighbourhood):
+    """A list of edges sorted by receiver: any molecules, any sizes.
+
+    Parameters
+    ----------
+    positions : Tensor, shape (n_nodes, 3)
+        Positions [A].
+    edges : Tensor of int, shape (2, n_edges)
+        Receivers and senders.
+    basis : RadialBasis
+        Basis.
+    """
+
+    def __init__(
+        self,
+        positions: Float[Tensor, "n 3"],
+        edges: Int[Tensor, "2 e"],
+        basis: RadialBasis,
+    ) -> None:
+        self.n_nodes = len(positions)
+        self.receivers, self.senders = edges
+        displacements = positions[self.senders] - positions[self.receivers]
+        distances = torch.linalg.vector_norm(displacements, dim=-1)
+        self.basis = basis(distances)
+        nonzero = torch.where(distances > 0, distances, 1.0)
+        self.directions = displacements / nonzero[:, None]
+
+    def _collect(self, messages: Tensor) -> Tensor:
+        total = messages.new_zeros(self.n_nodes, *messages.shape[1:])
+        return total.index_add(0, self.receivers, messages)
+
+    def filtered_sum(
+        self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n c *xyz"]
+    ) -> Float[Tensor, "n c *xyz"]:
+        """Sum filtered values; see `Neighbourhood`."""
+        weights = self.basis @ filters
+        extra = (1,) * (values.dim() - 2)
+        return self._collect(
+            weights.reshape(*weights.shape, *extra) * values[self.senders]
+        )
+
+    def filtered_directions(
+        self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n c"]
+    ) -> Float[Tensor, "n c 3"]:
+        """Sum filtered directions; see `Neighbourhood`."""
+        weights = (self.basis @ filters) * values[self.senders]
+        return self._collect(weights[..., None] * self.directions[:, None, :])
+
+    def plain_sum(self, values: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
+        """Sum values; see `Neighbourhood`."""
+        return self._collect(values[self.senders])
+
+    def pair_sum(
+        self,
+        filters: Float[Tensor, "k c"],
+        values: Float[Tensor, "n c"],
+        network: Callable[[Tensor], Tensor],
+    ) -> Float[Tensor, "n c"]:
+        """Sum over pairs; see `Neighbourhood`."""
+        products = values[self.receivers] * values[self.senders]
+        return self._collect((self.basis @ filters) * network(products))
+
+
+def neighbourhood(
+    positions: Float[Tensor, "n 3"],
+    molecule_of_node: Int[Tensor, " n"],
+    nodes_each: int | None,
+    basis: RadialBasis,
+) -> Neighbourhood:
+    """Choose the layout that is faster for a batch.
+
+    Parameters
+    ----------
+    positions : Tensor, shape (n_nodes, 3)
+        Positions [A].
+    molecule_of_node : Tensor of int, shape (n_nodes,)
+        Molecule of every node.
+    nodes_each : int or None
+        Nodes of each molecule where all are alike.
+    basis : RadialBasis
+        Basis; its cutoff is the cutoff of the graph.
+
+    Returns
+    -------
+    Neighbourhood
+        The edges, ready to sum over.
+    """
+    if nodes_each is not None and nodes_each <= LARGEST_DENSE_BLOCK:
+        return DenseNeighbourhood(positions, len(positions) // nodes_each, basis)
+    edges = radius_edges(positions, molecule_of_node, basis.cutoff)
+    return SparseNeighbourhood(positions, edges, basis)

@@ -1,0 +1,63 @@
+"""The prior: what the beads alone say about their latents."""
+
+from torch import nn
+
+from openmm_cgvae.graphs import GraphBatch
+from openmm_cgvae.model.basis import RadialBasis
+from openmm_cgvae.model.config import ModelConfig
+from openmm_cgvae.model.encoder import bead_graph
+from openmm_cgvae.model.gaussian import Gaussian, GaussianHead
+from openmm_cgvae.model.messages import InvariantMessage
+
+
+class Prior(nn.Module):
+    """The prior of the paper (section 4.2, appendix E.1).
+
+    A bead starts as the sum of the embeddings of its atoms' types, so it knows what
+    it is made of but not where its atoms are.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Sizes and forms.
+    n_types : int
+        Number of atom types.
+    """
+
+    def __init__(self, config: ModelConfig, n_types: int) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(n_types, config.n_channels)
+        self.basis = RadialBasis(config.n_radial, config.bead_cutoff)
+        self.messages = nn.ModuleList(
+            InvariantMessage(
+                config.n_channels,
+                self.basis.n_functions,
+                config.messages,
+                config.bead_degree,
+            )
+            for _ in range(config.prior_layers)
+        )
+        self.head = GaussianHead(config.n_channels)
+
+    def forward(self, batch: GraphBatch) -> Gaussian:
+        """Give the prior of the latents.
+
+        Parameters
+        ----------
+        batch : GraphBatch
+            Molecules; atom positions are not looked at.
+
+        Returns
+        -------
+        Gaussian
+            Mean and standard deviation, shape (n_beads, n_channels).
+        """
+        edges = bead_graph(batch, self.basis)
+        fingerprints = self.embedding(batch.atom_types) / self.config.pool_degree
+        scalars = fingerprints.new_zeros(
+            batch.n_beads, self.config.n_channels
+        ).index_add(0, batch.bead_of_atom, fingerprints)
+        for message in self.messages:
+            scalars = scalars + message(edges, scalars)
+        return self.head(scalars)
