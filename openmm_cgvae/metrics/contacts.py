@@ -64,9 +64,10 @@ def close_pairs(positions: np.ndarray, cutoff: float) -> Iterator[ClosePairs]:
     for start in range(0, len(structures), n_chunk):
         chunk = structures[start : start + n_chunk]
         structure, first, second = candidates_of(chunk, cutoff + _SLACK)
-        displacement = chunk[structure, second] - chunk[structure, first]
-        distance = np.sqrt(np.sum(displacement**2, axis=-1))
-        near = distance < cutoff
+        with np.errstate(invalid="ignore"):  # inf - inf is near nothing
+            displacement = chunk[structure, second] - chunk[structure, first]
+            distance = np.sqrt(np.sum(displacement**2, axis=-1))
+            near = distance < cutoff
         yield ClosePairs(
             structure[near] + start, first[near], second[near], distance[near]
         )
@@ -125,14 +126,14 @@ def _dense_candidates(
     chunk: np.ndarray, cutoff: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All pairs by one matrix product; centred, so that little is lost to rounding."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        centred = chunk - chunk.mean(axis=1, keepdims=True)
-        squares = np.sum(centred**2, axis=-1)
-        # A far-flung atom costs the expansion its precision: widen by its rounding.
-        slack = 1e-14 * squares.max(axis=1, initial=0.0)[:, None, None]
-        distances2 = squares[:, :, None] + squares[:, None, :]
-        distances2 -= 2.0 * (centred @ centred.transpose(0, 2, 1))
-        is_near = distances2 < cutoff**2 + slack
+    chunk = np.where(np.isfinite(chunk), chunk, 0.0)  # the exact distance drops them
+    centred = chunk - chunk.mean(axis=1, keepdims=True)
+    squares = np.sum(centred**2, axis=-1)
+    # A far-flung atom costs the expansion its precision: widen by its rounding.
+    slack = 1e-14 * squares.max(axis=1, initial=0.0)[:, None, None]
+    distances2 = squares[:, :, None] + squares[:, None, :]
+    distances2 -= 2.0 * (centred @ centred.transpose(0, 2, 1))
+    is_near = distances2 < cutoff**2 + slack
     upper = np.triu(np.ones(chunk.shape[1:2] * 2, dtype=bool), k=1)
     structure, first, second = np.nonzero(is_near & upper)
     return structure, first, second
