@@ -6,7 +6,6 @@ carbons assigns every atom of a residue to its bead and weighs all but one by ze
 """
 
 import json
-import math
 import os
 import uuid
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ __all__ = ["Mapping"]
 
 FORMAT_NAME = "openmm_cgvae mapping"
 FORMAT_VERSION = 1
+LARGEST_FLOAT = float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
@@ -539,14 +539,15 @@ def _checked_bead(bead: Any, number: int, n_atoms: int) -> list[int]:
             f"`beads[{number}]` must have a name and lists of atoms and weights"
         )
     atoms, weights = bead["atoms"], bead["weights"]
-    if not atoms or len(atoms) != len(weights) or len(set(atoms)) != len(atoms):
-        raise ValueError(
-            f"`beads[{number}]` must list each of its atoms once, and one weight each"
-        )
     if not all(type(atom) is int and 0 <= atom < n_atoms for atom in atoms):
         raise ValueError(
             f"`beads[{number}]` must number its atoms from 0 to {n_atoms - 1}"
         )
-    if not all(type(w) in (int, float) and math.isfinite(w) for w in weights):
+    if not atoms or len(atoms) != len(weights) or len(set(atoms)) != len(atoms):
+        raise ValueError(
+            f"`beads[{number}]` must list each of its atoms once, and one weight each"
+        )
+    # By comparison: an integer may be too long for a float.
+    if not all(type(w) in (int, float) and abs(w) < LARGEST_FLOAT for w in weights):
         raise ValueError(f"`beads[{number}]` must have finite numbers as weights")
     return atoms
