@@ -1,0 +1,350 @@
+"""Reference trajectories made with OpenMM, for training and benchmarks.
+
+Independent walkers from different minima are joined into one trajectory. A run that
+was killed goes on where it was: each walker writes its own part and checkpoint.
+"""
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import openmm
+from openmm import app
+from tqdm import tqdm
+
+from openmm_cgvae._version import __version__
+from openmm_cgvae.data.dynamics import METHOD, TIMESTEP_FS, create_simulation
+from openmm_cgvae.data.parts import (
+    WalkerPart,
+    concatenate,
+    refuse_other_settings,
+    write_json,
+    write_pdb,
+)
+from openmm_cgvae.data.systems import basin_shares, system_named
+
+__all__ = ["SimulationConfig", "SimulationResult", "simulate"]
+
+CHECKPOINT_SECONDS = 10.0
+SETTINGS = "settings.json"
+# Below this size one core of the Reference platform beats the CPU platform.
+LARGEST_REFERENCE_SYSTEM = 80
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulationConfig:
+    """All that decides what a simulation gives.
+
+    Parameters
+    ----------
+    system : str
+        Name of a system, see :data:`openmm_cgvae.data.systems.SYSTEMS`.
+    n_frames : int
+        Number of frames, of all walkers together.
+    interval_ps : float
+        Time between frames [ps], a multiple of the time step of 0.004 ps.
+    temperature : float
+        Temperature [K].
+    n_walkers : int
+        Number of independent walkers.
+    seed : int
+        Seed of all random numbers.
+    platform : str
+        Name of the OpenMM platform.
+
+    Raises
+    ------
+    ValueError
+        If a setting is impossible.
+
+    Examples
+    --------
+    >>> config = SimulationConfig(
+    ...     system="chignolin", n_frames=10, interval_ps=2.0, temperature=300.0,
+    ...     n_walkers=4, seed=0, platform="CPU",
+    ... )
+    >>> config.frames_of_walker
+    (3, 3, 2, 2)
+    """
+
+    system: str
+    n_frames: int
+    interval_ps: float
+    temperature: float
+    n_walkers: int
+    seed: int
+    platform: str
+
+    def __post_init__(self) -> None:  # noqa: D105
+        system_named(self.system)
+        for name, least, advice in (
+            ("n_walkers", 1, "ask for one walker or more"),
+            ("n_frames", self.n_walkers, "every walker needs a frame, so ask for more"),
+            ("seed", 0, "choose another seed"),
+        ):
+            if getattr(self, name) < least:
+                raise ValueError(
+                    f"`{name}` is {getattr(self, name)} but must be at least {least}; "
+                    f"{advice}"
+                )
+        steps = self.interval_ps * 1000 / TIMESTEP_FS
+        if not 1 <= steps < np.inf or abs(steps - round(steps)) > 1e-6:
+            raise ValueError(
+                f"`interval_ps` is {self.interval_ps} but must be a positive multiple "
+                f"of the time step, {TIMESTEP_FS / 1000} ps; try a round number of ps"
+            )
+        if not 0 < self.temperature < np.inf:
+            raise ValueError(
+                f"`temperature` is {self.temperature} but must be a positive number "
+                "of kelvin; 300 is room temperature"
+            )
+        platforms = [
+            openmm.Platform.getPlatform(index).getName()
+            for index in range(openmm.Platform.getNumPlatforms())
+        ]
+        if self.platform not in platforms:
+            raise ValueError(
+                f"`platform` is {self.platform!r} but this OpenMM has only "
+                f"{', '.join(platforms)}; choose one of these"
+            )
+
+    @property
+    def steps_per_frame(self) -> int:
+        """Number of time steps between frames."""
+        return round(self.interval_ps * 1000 / TIMESTEP_FS)
+
+    @property
+    def frames_of_walker(self) -> tuple[int, ...]:
+        """Number of frames of each walker."""
+        share, rest = divmod(self.n_frames, self.n_walkers)
+        return tuple(share + (walker < rest) for walker in range(self.n_walkers))
+
+    def seeds(self, walker: int) -> tuple[int, int]:
+        """Draw a walker's seeds for its velocities and its thermostat."""
+        words = np.random.SeedSequence([self.seed, walker]).generate_state(2)
+        # OpenMM wants positive 32-bit integers and takes 0 as "any".
+        return int(words[0] >> 1) or 1, int(words[1] >> 1) or 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulationResult:
+    """Where the files of a simulation are.
+
+    Parameters
+    ----------
+    topology, trajectory, provenance : Path
+        The PDB, XTC and JSON file.
+    was_complete : bool
+        True if the files were there already and nothing was run.
+    """
+
+    topology: Path
+    trajectory: Path
+    provenance: Path
+    was_complete: bool
+
+
+def simulate(  # noqa: PLR0913 - one argument for each setting of a run
+    system: str,
+    output: str | os.PathLike[str],
+    *,
+    n_frames: int = 20_000,
+    interval_ps: float | None = None,
+    temperature: float = 300.0,
+    n_walkers: int | None = None,
+    seed: int = 0,
+    platform: str | None = None,
+    progress: bool = True,
+) -> SimulationResult:
+    """Simulate a system by name and write a trajectory with its provenance.
+
+    Several walkers from different minima give a broader set of conformations than
+    one walker of the same length; the set is no Boltzmann sample, and the JSON file
+    tells which walker every frame is from.
+
+    Parameters
+    ----------
+    system : str
+        ``"alanine-dipeptide"`` or ``"chignolin"``.
+    output : path
+        Directory for ``<system>.pdb``, ``.xtc`` and ``.json``; made if need be. If
+        it holds an unfinished run with the same settings, that run is continued.
+    n_frames : int
+        Number of frames, of all walkers together.
+    interval_ps : float, optional
+        Time between frames [ps]; by default 5 for alanine dipeptide, 2 for chignolin.
+    temperature : float
+        Temperature [K].
+    n_walkers : int, optional
+        Number of walkers, which take the starts of the system in turn; by default
+        40 for alanine dipeptide, 4 for chignolin.
+    seed : int
+        Seed of all random numbers.
+    platform : str, optional
+        OpenMM platform; by default ``"Reference"`` for the smallest molecules, which
+        is fastest there, else ``"CPU"`` with one thread.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    SimulationResult
+        The files.
+
+    Raises
+    ------
+    ValueError
+        If a setting is impossible, or `output` holds a run with other settings.
+    FileExistsError
+        If `output` holds files of these names that are no run.
+
+    Notes
+    -----
+    amber99sbildn with OBC implicit solvent, no cutoff, bonds to hydrogen constrained,
+    hydrogens of 3 Da, Langevin middle integrator with 1/ps and 4 fs. A continued run
+    is bit for bit the uninterrupted one on the Reference platform; other platforms
+    do not promise it.
+    """
+    defaults = system_named(system)
+    pdb = defaults.structure()
+    if platform is None:
+        small = pdb.topology.getNumAtoms() <= LARGEST_REFERENCE_SYSTEM
+        platform = "Reference" if small else "CPU"
+    if interval_ps is None:
+        interval_ps = defaults.interval_ps
+    config = SimulationConfig(
+        system=system,
+        n_frames=n_frames,
+        interval_ps=float(interval_ps),
+        temperature=float(temperature),
+        n_walkers=defaults.n_walkers if n_walkers is None else n_walkers,
+        seed=seed,
+        platform=platform,
+    )
+    folder = Path(output)
+    result = SimulationResult(
+        topology=folder / f"{system}.pdb",
+        trajectory=folder / f"{system}.xtc",
+        provenance=folder / f"{system}.json",
+        was_complete=(folder / f"{system}.json").exists(),
+    )
+    parts_folder = folder / f"{system}.parts"
+    if result.was_complete:
+        refuse_other_settings(result.provenance, {"config": asdict(config)})
+        _log.info("%s is complete; nothing to do", result.trajectory)
+    else:
+        _claim(parts_folder, config, result)
+        stems = [
+            parts_folder / f"walker-{walker:04d}" for walker in range(config.n_walkers)
+        ]
+        parts = [
+            WalkerPart(stem, pdb.topology, config.steps_per_frame) for stem in stems
+        ]
+        _run_walkers(config, pdb.topology, parts, progress=progress)
+        _join(config, pdb, parts, result)
+    shutil.rmtree(parts_folder, ignore_errors=True)
+    return result
+
+
+def _claim(
+    parts_folder: Path, config: SimulationConfig, result: SimulationResult
+) -> None:
+    """Make the folder for the parts; refuse to mix with anything else."""
+    for path in (result.topology, result.trajectory):
+        if path.exists() and not parts_folder.exists():
+            raise FileExistsError(
+                f"`output` holds {path.name}, which is not from an unfinished run and "
+                "would be overwritten; choose another directory, or move the file"
+            )
+    # Another version of OpenMM could not read the checkpoints.
+    settings = {"config": asdict(config), "openmm": openmm.__version__}
+    refuse_other_settings(parts_folder / SETTINGS, settings)
+    parts_folder.mkdir(parents=True, exist_ok=True)
+    write_json(parts_folder / SETTINGS, settings)
+
+
+def _run_walkers(
+    config: SimulationConfig,
+    topology: app.Topology,
+    parts: list[WalkerPart],
+    *,
+    progress: bool,
+) -> None:
+    """Bring the parts of all walkers to their full length."""
+    with tqdm(
+        total=config.n_frames,
+        initial=sum(part.n_frames for part in parts),
+        desc=config.system,
+        unit="frame",
+        disable=not progress,
+    ) as bar:
+        for walker, part in enumerate(parts):
+            if part.n_frames < config.frames_of_walker[walker]:
+                for _ in _run_walker(config, walker, topology, part):
+                    bar.update()
+
+
+def _run_walker(
+    config: SimulationConfig, walker: int, topology: app.Topology, part: WalkerPart
+) -> Iterator[None]:
+    """Run one walker to its end; yield after every frame."""
+    velocity_seed, thermostat_seed = config.seeds(walker)
+    simulation = create_simulation(
+        topology, config.temperature, thermostat_seed, config.platform
+    )
+    if not part.resume(simulation):
+        system_named(config.system).equilibrate(
+            simulation, walker, config.temperature, velocity_seed
+        )
+        part.save(simulation, 0)
+    last_saved = time.monotonic()
+    n_wanted = config.frames_of_walker[walker]
+    for n_frames in range(part.n_frames + 1, n_wanted + 1):
+        simulation.step(config.steps_per_frame)
+        state = simulation.context.getState(positions=True)
+        part.append(state.getPositions(asNumpy=True))
+        is_due = time.monotonic() - last_saved >= CHECKPOINT_SECONDS
+        if is_due or n_frames == n_wanted:
+            part.save(simulation, n_frames)
+            last_saved = time.monotonic()
+        yield
+
+
+def _join(
+    config: SimulationConfig,
+    pdb: app.PDBFile,
+    parts: list[WalkerPart],
+    result: SimulationResult,
+) -> None:
+    """Make the parts one trajectory; the provenance, written last, says it is whole."""
+    write_pdb(result.topology, pdb)
+    joined = parts[0].frames.with_name("joined.xtc")
+    concatenate([part.frames for part in parts], joined)
+    joined.replace(result.trajectory)
+    molecule = system_named(config.system)
+    walkers = [
+        {
+            "walker": walker,
+            "start": molecule.start_of_walker(walker).name,
+            "temperature_K": config.temperature,
+            "n_frames": n_frames,
+        }
+        for walker, n_frames in enumerate(config.frames_of_walker)
+    ]
+    provenance = {
+        "config": asdict(config),
+        "walkers": walkers,
+        "basin_shares": basin_shares(result.trajectory, pdb.topology),
+        "method": METHOD,
+        "versions": {"openmm": openmm.__version__, "openmm_cgvae": __version__},
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+    write_json(result.provenance, provenance)
