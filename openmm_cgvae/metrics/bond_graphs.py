@@ -240,7 +240,8 @@ def compare_bond_graphs(
         positions, atom_radii = positions[..., is_heavy, :], atom_radii[is_heavy]
     batch, n_atoms = positions.shape[:-2], positions.shape[-2]
     n_structures = int(np.prod(batch))
-    graphs = reference.reshape(-1, reference.shape[-1])
+    n_graphs = int(np.prod(reference.shape[:-1]))
+    graphs = reference.reshape(n_graphs, reference.shape[-1])
     graph_of_structure = np.broadcast_to(
         np.arange(len(graphs)).reshape(reference.shape[:-1]), batch
     ).reshape(-1)

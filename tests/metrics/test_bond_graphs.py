@@ -218,3 +218,9 @@ def test_bad_input_is_named(call, message):
 def test_indices_are_integers():
     with pytest.raises(TypeError, match="`reference` has dtype float64"):
         compare_bond_graphs(METHYLENE, CHH, np.array([[0.0, 1.0]]))
+
+
+def test_a_single_heavy_atom_has_nothing_to_lack():
+    methylene = compare_bond_graphs(METHYLENE, CHH, BONDS, heavy_only=True)
+    assert methylene.is_valid
+    assert methylene.graph_difference == 0.0
