@@ -6,13 +6,14 @@ carbons assigns every atom of a residue to its bead and weighs all but one by ze
 """
 
 import json
+import operator
 import os
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -171,7 +172,7 @@ class Mapping:
         starts = np.searchsorted(self.bead_of_atom[atoms], np.arange(self.n_beads))
         return atoms, self.weights[atoms, None], starts
 
-    def atoms_of_bead(self, bead: int) -> np.ndarray:
+    def atoms_of_bead(self, bead: SupportsIndex) -> np.ndarray:
         """Return the atoms of a bead in ascending order.
 
         Parameters
@@ -194,6 +195,7 @@ class Mapping:
         >>> Mapping([0, 1, 0]).atoms_of_bead(0).tolist()
         [0, 2]
         """
+        bead = operator.index(bead)
         if not 0 <= bead < self.n_beads:
             raise IndexError(
                 f"`bead` is {bead} but the mapping has {self.n_beads} beads; "
