@@ -1,0 +1,205 @@
+"""Structures on their way out: to an MDAnalysis universe, to files, to ParmEd."""
+
+import os
+import uuid
+import warnings
+from pathlib import Path
+from typing import Any
+
+import MDAnalysis as mda
+import numpy as np
+import parmed
+from openmm import app
+
+from openmm_cgvae.openmm_system import (
+    ForceFieldLike,
+    make_system,
+    openmm_topology,
+)
+from openmm_cgvae.topology import AtomTable
+
+__all__ = ["make_parmed", "make_universe", "write_structures"]
+
+PLACEHOLDER_BOX_RECORDS = ("CRYST1    1.000    1.000    1.000", "REMARK     285 ")
+
+
+def make_universe(
+    atom_table: AtomTable, positions: np.ndarray, boxes: np.ndarray | None = None
+) -> mda.Universe:
+    """Make an in-memory universe, one frame a sample.
+
+    Parameters
+    ----------
+    atom_table : AtomTable
+        What the atoms are.
+    positions : ndarray, shape (n_samples, n_atoms, 3)
+        Where they are [Angstrom].
+    boxes : ndarray, shape (n_samples, 6), optional
+        Unit cells [Angstrom, degrees].
+
+    Returns
+    -------
+    MDAnalysis.Universe
+        With names, types, elements, masses, residues, chains, segments and bonds.
+    """
+    chains, segment_of_residue = _segments(atom_table.chain_ids)
+    universe = mda.Universe.empty(
+        atom_table.n_atoms,
+        n_residues=atom_table.n_residues,
+        n_segments=len(chains),
+        atom_resindex=atom_table.residue_of_atom,
+        residue_segindex=segment_of_residue,
+        trajectory=True,
+    )
+    elements = [
+        app.Element.getByAtomicNumber(number).symbol if number else ""
+        for number in atom_table.atomic_numbers.tolist()
+    ]
+    chain_of_atom = np.array(atom_table.chain_ids, dtype=object)[
+        atom_table.residue_of_atom
+    ]
+    attributes: dict[str, Any] = {
+        "names": list(atom_table.names),
+        "types": elements,
+        "elements": elements,
+        "masses": atom_table.masses,
+        "chainIDs": chain_of_atom,
+        "resnames": list(atom_table.residue_names),
+        "resids": list(atom_table.residue_ids),
+        "icodes": list(atom_table.insertion_codes),
+        "segids": chains,
+        "bonds": list(map(tuple, atom_table.bonds.tolist())),
+    }
+    for name, values in attributes.items():
+        universe.add_TopologyAttr(name, values)
+    universe.load_new(
+        np.asarray(positions, dtype=np.float32), order="fac", dimensions=boxes
+    )
+    return universe
+
+
+def write_structures(
+    atom_table: AtomTable,
+    positions: np.ndarray,
+    boxes: np.ndarray | None,
+    path: str | os.PathLike[str],
+) -> None:
+    """Write samples as the frames of one file, in one step.
+
+    Parameters
+    ----------
+    atom_table : AtomTable
+        What the atoms are.
+    positions : ndarray, shape (n_samples, n_atoms, 3)
+        Where they are [Angstrom].
+    boxes : ndarray, shape (n_samples, 6), or None
+        Unit cells [Angstrom, degrees].
+    path : path-like
+        File to write; its ending tells the format.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ValueError
+        If the format is unknown, or holds one structure and there are more.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"`path` is {str(path)!r} but there is no folder {str(path.parent)!r}; "
+            "make it first"
+        )
+    universe = make_universe(atom_table, positions, boxes)
+    # The ending stays the last part of the name, since it tells the format.
+    unfinished = path.with_name(f".{uuid.uuid4().hex}-{path.name}")
+    try:
+        with warnings.catch_warnings():
+            # The writers tell of columns that generated structures do not fill.
+            warnings.simplefilter("ignore", UserWarning)
+            with _open_writer(unfinished, path, len(positions), atom_table) as writer:
+                for _ in universe.trajectory:
+                    writer.write(universe.atoms)
+        if path.suffix.lower() == ".pdb" and boxes is None:
+            _drop_placeholder_box(unfinished)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def make_parmed(
+    atom_table: AtomTable,
+    positions: np.ndarray,
+    box: np.ndarray | None = None,
+    forcefield: ForceFieldLike = None,
+) -> parmed.Structure:
+    """Make a ParmEd structure with all samples as its coordinates.
+
+    Parameters
+    ----------
+    atom_table : AtomTable
+        What the atoms are.
+    positions : ndarray, shape (n_samples, n_atoms, 3)
+        Where they are [Angstrom].
+    box : ndarray, shape (6,), optional
+        Unit cell [Angstrom, degrees].
+    forcefield : ForceField, System, str or sequence of str, optional
+        If given, the structure has its parameters.
+
+    Returns
+    -------
+    parmed.Structure
+        ``structure.coordinates`` is the first sample and
+        ``structure.get_coordinates("all")`` has them all [Angstrom].
+    """
+    topology = openmm_topology(atom_table, box)
+    system = None
+    if forcefield is not None:
+        system = make_system(atom_table, forcefield, box=box)
+    structure = parmed.openmm.load_topology(topology, system, xyz=positions)
+    if box is not None:
+        structure.box = box
+    return structure
+
+
+def _segments(chain_ids: tuple[str, ...]) -> tuple[list[str], np.ndarray]:
+    """Begin a segment wherever the chain changes."""
+    is_new = np.array(
+        [i == 0 or chain != chain_ids[i - 1] for i, chain in enumerate(chain_ids)]
+    )
+    chains = [chain for chain, new in zip(chain_ids, is_new, strict=True) if new]
+    return chains, np.cumsum(is_new) - 1
+
+
+def _open_writer(
+    unfinished: Path, path: Path, n_samples: int, atom_table: AtomTable
+) -> Any:
+    n_atoms = atom_table.n_atoms
+    # A writer of single frames first, if one frame is enough: a PDB file then has no
+    # MODEL records. Trajectory formats have no such writer.
+    for multiframe in (False, True) if n_samples == 1 else (True,):
+        try:
+            return mda.Writer(str(unfinished), n_atoms, multiframe=multiframe)
+        except (TypeError, ValueError) as error:
+            reason = error
+    try:
+        mda.Writer(str(unfinished), n_atoms, multiframe=False)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"`path` is {str(path)!r} but MDAnalysis has no writer for this ending; "
+            "use .pdb, .gro, .xtc, .dcd or another format it writes"
+        ) from reason
+    raise ValueError(
+        f"`path` is {str(path)!r}, a format of single structures, but there are "
+        f"{n_samples} samples; use .pdb, .xtc or .dcd, or write one state"
+    ) from reason
+
+
+def _drop_placeholder_box(path: Path) -> None:
+    """Remove the box of 1 A that MDAnalysis writes for none.
+
+    OpenMM would take it for a box.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith(PLACEHOLDER_BOX_RECORDS)]
+    path.write_text("".join(kept), encoding="utf-8")

@@ -1,0 +1,215 @@
+"""Relaxation of many samples: energy minimisation with the beads held.
+
+This room works on arrays; ensembles are made from what it returns in the next.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, fields, replace
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+import openmm
+import pandas as pd
+from tqdm import tqdm
+
+from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.minimiser import Minimiser, Outcome, RelaxationSettings
+from openmm_cgvae.openmm_system import find_platform
+
+__all__ = ["Minimisation", "RelaxationSettings", "minimise_restrained"]
+
+# Several chunks a worker, so that none waits long for the slowest at the end.
+CHUNKS_PER_WORKER = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Minimisation:
+    """What minimising did to every sample.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (n_samples, n_atoms, 3)
+        Relaxed atoms [Angstrom].
+    energy_before, energy_after : ndarray, shape (n_samples,)
+        Energy of the force field alone, without the springs [kJ/mol].
+    atom_shift : ndarray, shape (n_samples,)
+        Largest displacement of an atom [Angstrom].
+    bead_shift : ndarray, shape (n_samples,)
+        Largest displacement of a bead [Angstrom]; nan where no bead was held.
+    converged : ndarray of bool, shape (n_samples,)
+        Whether the forces, or the fall of the energy, came below their tolerance.
+    n_iterations : ndarray of int, shape (n_samples,)
+        Iterations of the minimiser, a soft start included.
+    """
+
+    positions: np.ndarray
+    energy_before: np.ndarray
+    energy_after: np.ndarray
+    atom_shift: np.ndarray
+    bead_shift: np.ndarray
+    converged: np.ndarray
+    n_iterations: np.ndarray
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Give the numbers as a table, one row per sample.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns of the names of the attributes; the positions are left out.
+        """
+        columns = {
+            field.name: getattr(self, field.name)
+            for field in fields(Minimisation)
+            if field.name != "positions"
+        }
+        return pd.DataFrame(columns).rename_axis("sample")
+
+    def __str__(self) -> str:
+        """Write the table, lowest, median and highest of each number."""
+        summary = self.to_dataframe().drop(columns="converged").quantile([0, 0.5, 1])
+        summary.index = pd.Index(["lowest", "median", "highest"])
+        head = f"{int(self.converged.sum())} of {len(self.converged)} samples converged"
+        return f"{head}\n{summary.round(3).T.to_string()}"
+
+
+def minimise_restrained(
+    system: openmm.System,
+    positions: np.ndarray,
+    mapping: Mapping | None = None,
+    bead_positions: np.ndarray | None = None,
+    *,
+    settings: RelaxationSettings | None = None,
+    boxes: np.ndarray | None = None,
+    workers: int = 1,
+    progress: bool = False,
+) -> Minimisation:
+    """Minimise the energy of every sample, holding its beads.
+
+    Parameters
+    ----------
+    system : openmm.System
+        The forces; it is copied, not changed.
+    positions : ndarray, shape (n_samples, n_atoms, 3)
+        Where the atoms start, molecules whole [Angstrom].
+    mapping : Mapping, optional
+        What the beads are. Without it nothing is held: a plain minimisation.
+    bead_positions : ndarray, shape (n_samples, n_beads, 3), optional
+        Where the beads are held [Angstrom]; by default where the atoms put them.
+    settings : RelaxationSettings, optional
+        Stiffness, tolerances, platform and the like.
+    boxes : ndarray, shape (n_samples, 6), optional
+        Unit cells [Angstrom, degrees], read if the System is periodic.
+    workers : int
+        Number of processes; each has a Context of its own. Scripts that ask for more
+        than one need ``if __name__ == "__main__":``, as always with spawned processes.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    Minimisation
+        Samples in the order they came.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, the platform is unknown or `recentre` lacks a mapping.
+    """
+    settings = settings or RelaxationSettings()
+    if mapping is None and settings.recentre:
+        raise ValueError(
+            "`recentre` is True but there is no `mapping`, hence no bead to put back; "
+            "give the mapping or leave out `recentre`"
+        )
+    if workers < 1:
+        raise ValueError(f"`workers` is {workers} but must be 1 or more; ask for one")
+    if mapping is not None and bead_positions is None:
+        bead_positions = mapping.project(positions)
+    samples = _Samples(positions, bead_positions, boxes)
+    outcomes: Iterator[Outcome]
+    if workers == 1 or len(positions) < 2:
+        minimiser = Minimiser(system, mapping, settings)
+        outcomes = map(minimiser.relax, *samples.columns())
+    else:
+        outcomes = _in_processes(system, mapping, settings, samples, workers)
+    bar = tqdm(
+        outcomes, total=len(positions), disable=not progress, desc="relaxing", unit=""
+    )
+    return _gather(list(bar), positions.shape)
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Arrays whose first axis is the sample; None where there is nothing to say."""
+
+    positions: np.ndarray
+    bead_positions: np.ndarray | None
+    boxes: np.ndarray | None
+
+    def columns(self) -> tuple[Any, ...]:
+        nothing = [None] * len(self.positions)
+        arrays = (self.positions, self.bead_positions, self.boxes)
+        return tuple(nothing if array is None else array for array in arrays)
+
+    def split(self, n_chunks: int) -> "list[_Samples]":
+        parts = np.array_split(np.arange(len(self.positions)), n_chunks)
+        return [self._part(part) for part in parts if len(part)]
+
+    def _part(self, part: np.ndarray) -> "_Samples":
+        beads, boxes = self.bead_positions, self.boxes
+        return _Samples(
+            self.positions[part],
+            None if beads is None else beads[part],
+            None if boxes is None else boxes[part],
+        )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a worker needs to begin."""
+
+    system_xml: str
+    mapping: Mapping | None
+    settings: RelaxationSettings
+
+    def run(self, samples: _Samples) -> list[Outcome]:
+        system = openmm.XmlSerializer.deserialize(self.system_xml)
+        minimiser = Minimiser(system, self.mapping, self.settings)
+        return list(map(minimiser.relax, *samples.columns()))
+
+
+def _in_processes(
+    system: openmm.System,
+    mapping: Mapping | None,
+    settings: RelaxationSettings,
+    samples: _Samples,
+    workers: int,
+) -> Iterator[Outcome]:
+    platform = find_platform(settings.platform)
+    if platform is not None:
+        # A Platform does not pickle, its name does.
+        settings = replace(settings, platform=platform.getName())
+    job = _Job(openmm.XmlSerializer.serialize(system), mapping, settings)
+    # Spawned, since forking a process that has used threads may hang.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        try:
+            for chunk in pool.map(job.run, samples.split(workers * CHUNKS_PER_WORKER)):
+                yield from chunk
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                f"`workers` is {workers} but a worker process died; in a script, call "
+                "this under `if __name__ == '__main__':`, or use workers=1"
+            ) from error
+
+
+def _gather(outcomes: list[Outcome], shape: tuple[int, ...]) -> Minimisation:
+    columns = {
+        field.name: np.array([getattr(outcome, field.name) for outcome in outcomes])
+        for field in fields(Minimisation)
+    }
+    columns["positions"] = columns["positions"].reshape(shape)
+    return Minimisation(**columns)
