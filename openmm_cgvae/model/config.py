@@ -8,6 +8,7 @@ Decoder = Literal["vectors", "local_frames"]
 Messages = Literal["product", "sender"]
 Likelihood = Literal["fixed", "learned"]
 AtomTypes = Literal["element", "identity"]
+MethylLabels = Literal["as_given", "canonical"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,12 @@ class ModelConfig:
     mixes_vectors : bool
         Whether the update block mixes vector channels, as PaiNN does and Eq. 8 as
         printed does not.
+    methyl_labels : {"as_given", "canonical"}
+        Whether the model learns the labels of a methyl's hydrogens as they are in
+        the data, or with the labels turned to a standard place; see
+        `frames.canonical_labels`. Samples get random labels in either case.
+    normalises_sums : bool
+        Whether training sets the three degrees below from its data.
     atom_degree, pool_degree, bead_degree : float
         Sums over neighbouring atoms, over the atoms of a bead and over
         neighbouring beads are divided by these; 1 is the printed form.
@@ -80,6 +87,8 @@ class ModelConfig:
     atom_types: AtomTypes = "element"
     pseudoscalar_init: float = 0.0
     mixes_vectors: bool = False
+    methyl_labels: MethylLabels = "as_given"
+    normalises_sums: bool = False
     atom_degree: float = 1.0
     pool_degree: float = 1.0
     bead_degree: float = 1.0

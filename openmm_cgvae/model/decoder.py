@@ -45,7 +45,7 @@ class VectorDecoder(nn.Module):
 
     def forward(
         self, batch: GraphBatch, latents: Float[Tensor, "n_beads n_channels"]
-    ) -> Float[Tensor, "n_beads n_channels 3"]:
+    ) -> Float[Tensor, "n_beads 3 n_channels"]:
         """Give the vector channels of every bead.
 
         Parameters
@@ -57,13 +57,13 @@ class VectorDecoder(nn.Module):
 
         Returns
         -------
-        Tensor, shape (n_beads, n_channels, 3)
+        Tensor, shape (n_beads, 3, n_channels)
             Vectors V [A].
         """
         edges = bead_graph(batch, self.basis)
         scalars = latents
         pseudoscalars = torch.full_like(latents, self.config.pseudoscalar_init)
-        vectors = latents.new_zeros(*latents.shape, 3)
+        vectors = latents.new_zeros(len(latents), 3, latents.shape[1])
         pseudovectors = torch.zeros_like(vectors)
         for message, update in zip(self.messages, self.updates, strict=True):
             d_scalars, d_pseudoscalars, d_vectors, d_pseudovectors = message(
@@ -110,7 +110,7 @@ class LocalFrameDecoder(nn.Module):
 
     def forward(
         self, batch: GraphBatch, latents: Float[Tensor, "n_beads n_channels"]
-    ) -> Float[Tensor, "n_beads n_channels 3"]:
+    ) -> Float[Tensor, "n_beads 3 n_channels"]:
         """Give the vector channels of every bead; see `VectorDecoder.forward`."""
         edges = bead_graph(batch, self.basis)
         scalars = latents
@@ -118,28 +118,28 @@ class LocalFrameDecoder(nn.Module):
             received = message(edges, scalars)
             scalars = scalars + update(torch.cat([scalars, received], -1))
         axes = edges.filtered_directions(self.axis_filters, self.axis_senders(scalars))
-        frames = _orthonormal(*axes.chunk(2, 1))  # [n, g, axis, 3]
-        n_beads, n_frames = frames.shape[:2]
-        coordinates = self.coordinates(scalars).reshape(n_beads, -1, n_frames * 3)
-        return coordinates @ frames.reshape(n_beads, n_frames * 3, 3)
+        frames = _orthonormal(*axes.chunk(2, -1))  # [n, 3, axis * g]
+        n_beads, _, n_axes = frames.shape
+        coordinates = self.coordinates(scalars).reshape(n_beads, n_axes, -1)
+        return frames @ coordinates
 
 
 def _orthonormal(
-    first: Float[Tensor, "n g 3"], second: Float[Tensor, "n g 3"]
-) -> Float[Tensor, "n g 3 3"]:
+    first: Float[Tensor, "n 3 g"], second: Float[Tensor, "n 3 g"]
+) -> Float[Tensor, "n 3 axes"]:
     """Make frames by Gram-Schmidt; short axes give short rows, never a jump."""
     e1 = _soft_unit(first)
-    e2 = _soft_unit(second - (second * e1).sum(-1, keepdim=True) * e1)
-    return torch.stack([e1, e2, torch.linalg.cross(e1, e2)], -2)
+    e2 = _soft_unit(second - (second * e1).sum(1, keepdim=True) * e1)
+    return torch.cat([e1, e2, torch.linalg.cross(e1, e2, dim=1)], -1)
 
 
 def _soft_unit(vectors: Tensor) -> Tensor:
-    squared = (vectors**2).sum(-1, keepdim=True)
+    squared = (vectors**2).sum(1, keepdim=True)
     return vectors / torch.sqrt(squared + SMALLEST_AXIS**2)
 
 
 def place_atoms(
-    bead_vectors: Float[Tensor, "n_beads n_channels 3"],
+    bead_vectors: Float[Tensor, "n_beads 3 n_channels"],
     bead_positions: Float[Tensor, "n_beads 3"],
     bead_of_atom: Int[Tensor, " n_atoms"],
     channel_of_atom: Int[Tensor, " n_atoms"],
@@ -156,7 +156,7 @@ def place_atoms(
 
     Parameters
     ----------
-    bead_vectors : Tensor, shape (n_beads, n_channels, 3)
+    bead_vectors : Tensor, shape (n_beads, 3, n_channels)
         Vectors V [A].
     bead_positions : Tensor, shape (n_beads, 3)
         Bead centres X [A].
@@ -177,7 +177,7 @@ def place_atoms(
     Examples
     --------
     >>> atoms = place_atoms(
-    ...     bead_vectors=torch.tensor([[[1.0, 0.0, 0.0], [-2.0, 0.0, 0.0]]]),
+    ...     bead_vectors=torch.tensor([[[1.0, -2.0], [0.0, 0.0], [0.0, 0.0]]]),
     ...     bead_positions=torch.tensor([[10.0, 0.0, 0.0]]),
     ...     bead_of_atom=torch.tensor([0, 0]),
     ...     channel_of_atom=torch.tensor([0, 1]),
@@ -186,7 +186,7 @@ def place_atoms(
     >>> atoms[:, 0].tolist()
     [11.5, 8.5]
     """
-    displacements = bead_vectors[bead_of_atom, channel_of_atom]
+    displacements = bead_vectors[bead_of_atom, :, channel_of_atom]
     mean = torch.zeros_like(bead_positions).index_add(
         0, bead_of_atom, weights[:, None] * displacements
     )

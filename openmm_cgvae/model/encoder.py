@@ -8,7 +8,12 @@ from openmm_cgvae.graphs import GraphBatch
 from openmm_cgvae.model.basis import RadialBasis
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.gaussian import Gaussian, GaussianHead
-from openmm_cgvae.model.messages import InvariantMessage, filter_matrix, mlp
+from openmm_cgvae.model.messages import (
+    SMALLEST_SQUARE,
+    InvariantMessage,
+    filter_matrix,
+    mlp,
+)
 from openmm_cgvae.model.neighbourhood import Neighbourhood, neighbourhood
 
 
@@ -137,15 +142,17 @@ class SignedEncoder(nn.Module):
     ) -> Float[Tensor, "n_beads features"]:
         n_channels = self.config.n_channels
         relative = _atom_positions(batch) - batch.bead_positions[batch.bead_of_atom]
-        terms = self.embedding(batch.atom_types)[..., None] * relative[:, None, :]
-        inner = terms.new_zeros(batch.n_beads, n_channels, 3).index_add(
+        terms = self.embedding(batch.atom_types)[:, None] * relative[..., None]
+        inner = terms.new_zeros(batch.n_beads, 3, n_channels).index_add(
             0, batch.bead_of_atom, terms / self.config.pool_degree
         )
         ones = terms.new_ones(batch.n_beads, 2 * n_channels)
-        first, second = edges.filtered_directions(self.axis_filters, ones).chunk(2, 1)
-        third = torch.linalg.cross(first, second)
-        products = [(inner * axis).sum(-1) for axis in (first, second, third)]
-        return torch.cat([*products, torch.linalg.vector_norm(inner, dim=-1)], -1)
+        first, second = edges.filtered_directions(self.axis_filters, ones).chunk(2, -1)
+        third = torch.linalg.cross(first, second, dim=1)
+        products = [(inner * axis).sum(1) for axis in (first, second, third)]
+        return torch.cat(
+            [*products, torch.sqrt((inner * inner).sum(1) + SMALLEST_SQUARE)], -1
+        )
 
 
 def bead_graph(batch: GraphBatch, basis: RadialBasis) -> Neighbourhood:

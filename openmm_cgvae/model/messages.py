@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from openmm_cgvae.model.config import Messages
 from openmm_cgvae.model.neighbourhood import Neighbourhood
 
+SMALLEST_SQUARE = 1e-20  # [A^2]
+
 
 def mlp(*sizes: int) -> nn.Sequential:
     """Make a network of linear layers with swish between them.
@@ -117,8 +119,8 @@ class EquivariantMessage(nn.Module):
         edges: Neighbourhood,
         scalars: Float[Tensor, "n c"],
         pseudoscalars: Float[Tensor, "n c"],
-        vectors: Float[Tensor, "n c 3"],
-        pseudovectors: Float[Tensor, "n c 3"],
+        vectors: Float[Tensor, "n 3 c"],
+        pseudovectors: Float[Tensor, "n 3 c"],
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Sum the messages to every bead.
 
@@ -128,7 +130,7 @@ class EquivariantMessage(nn.Module):
             The bead graph.
         scalars, pseudoscalars : Tensor, shape (n_beads, n_channels)
             H and H-bar.
-        vectors, pseudovectors : Tensor, shape (n_beads, n_channels, 3)
+        vectors, pseudovectors : Tensor, shape (n_beads, 3, n_channels)
             V and V-bar.
 
         Returns
@@ -144,18 +146,17 @@ class EquivariantMessage(nn.Module):
         s1, s4, s_vector, s_pseudo = sender.split([n, n, 3 * n, 4 * n], 1)
         change_scalars = edges.filtered_sum(f1, s1 * scalars)
         along_edges = edges.filtered_directions(f4, s4)
-        v5, v6, v9 = edges.filtered_sum(
-            f_vector, s_vector[..., None] * vectors.repeat(1, 3, 1)
-        ).split(n, 1)
+        v5, v6, v9 = edges.filtered_sum(f_vector, _gated(s_vector, vectors)).split(
+            n, -1
+        )
         p2, p3, p7, p8 = edges.filtered_sum(
-            f_pseudo, s_pseudo[..., None] * pseudovectors.repeat(1, 4, 1)
-        ).split(n, 1)
-        change_pseudoscalars = edges.plain_sum((vectors * pseudovectors).sum(-1))
-        handed = pseudoscalars[..., None]
-        cross = torch.linalg.cross
-        change_vectors = cross(vectors, p2) + handed * p3 + along_edges + v5
+            f_pseudo, _gated(s_pseudo, pseudovectors)
+        ).split(n, -1)
+        change_pseudoscalars = edges.plain_sum((vectors * pseudovectors).sum(1))
+        handed = pseudoscalars[:, None]
+        change_vectors = _cross(vectors, p2) + handed * p3 + along_edges + v5
         change_pseudovectors = (
-            cross(vectors, v6) + cross(pseudovectors, p7) + p8 + handed * v9
+            _cross(vectors, v6) + _cross(pseudovectors, p7) + p8 + handed * v9
         )
         return (
             change_scalars / self.degree,
@@ -193,14 +194,25 @@ class EquivariantUpdate(nn.Module):
         self.mixes_vectors = mixes_vectors
 
     def forward(
-        self, scalars: Float[Tensor, "n c"], vectors: Float[Tensor, "n c 3"]
-    ) -> tuple[Float[Tensor, "n c"], Float[Tensor, "n c 3"]]:
+        self, scalars: Float[Tensor, "n c"], vectors: Float[Tensor, "n 3 c"]
+    ) -> tuple[Float[Tensor, "n c"], Float[Tensor, "n 3 c"]]:
         """Give H' and V'."""
-        rows = vectors.transpose(1, 2)  # [n, 3, c]
-        alpha, beta = self.alpha(rows), self.beta(rows)
-        norms = torch.linalg.vector_norm(beta, dim=1)
+        alpha, beta = self.alpha(vectors), self.beta(vectors)
+        # The tiny term keeps the gradient finite where a bead has no neighbours.
+        norms = torch.sqrt((beta * beta).sum(1) + SMALLEST_SQUARE)
         gates = self.network(torch.cat([scalars, norms], -1))
         own, inner, scale = gates.chunk(3, -1)
         changed = scalars + own + inner * (alpha * beta).sum(1)
-        mixed = alpha.transpose(1, 2) if self.mixes_vectors else vectors
-        return changed, vectors + scale[..., None] * mixed
+        mixed = alpha if self.mixes_vectors else vectors
+        return changed, vectors + scale[:, None] * mixed
+
+
+def _gated(gates: Tensor, vectors: Tensor) -> Tensor:
+    """Multiply every vector channel by several gates: [n, m * c] -> [n, 3, m * c]."""
+    n_channels = vectors.shape[-1]
+    parts = gates.reshape(len(gates), 1, -1, n_channels) * vectors[:, :, None, :]
+    return parts.flatten(2)
+
+
+def _cross(first: Tensor, second: Tensor) -> Tensor:
+    return torch.linalg.cross(first, second, dim=1)

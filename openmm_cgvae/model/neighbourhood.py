@@ -20,19 +20,20 @@ class Neighbourhood(ABC):
 
     A filter is linear in the radial basis: ``W_c(d) = sum_k A[k, c] R_k(d)``. All
     sums run over the neighbours J of each node I, closer than the cutoff, itself
-    left out.
+    left out. Values have channels last, ``[n, c]`` or ``[n, 3, c]``, so that inner
+    loops run along channels.
     """
 
     @abstractmethod
     def filtered_sum(
-        self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n c *xyz"]
-    ) -> Float[Tensor, "n c *xyz"]:
+        self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n *xyz c"]
+    ) -> Float[Tensor, "n *xyz c"]:
         """Sum ``W_c(d_IJ) values[J, c]`` over the neighbours J of every node I."""
 
     @abstractmethod
     def filtered_directions(
         self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n c"]
-    ) -> Float[Tensor, "n c 3"]:
+    ) -> Float[Tensor, "n 3 c"]:
         """Sum ``W_c(d_IJ) values[J, c] E_IJ`` with unit vectors from I to J."""
 
     @abstractmethod
@@ -81,33 +82,32 @@ class DenseNeighbourhood(Neighbourhood):
         return values.reshape(-1, self.n_nodes, *values.shape[1:])
 
     def filtered_sum(
-        self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n c *xyz"]
-    ) -> Float[Tensor, "n c *xyz"]:
+        self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n *xyz c"]
+    ) -> Float[Tensor, "n *xyz c"]:
         """Sum filtered values; see `Neighbourhood`."""
-        blocks = self._blocks(values)  # [b, j, c, ...]
+        blocks = self._blocks(values)  # [b, j, ..., c]
+        n_functions, n_channels = filters.shape
         extra = (1,) * (blocks.dim() - 3)
-        if self.n_nodes <= len(filters):
+        if self.n_nodes <= n_functions:
             weights = self.basis @ filters  # [b, i, j, c]
-            summed = (weights.reshape(*weights.shape, *extra) * blocks[:, None]).sum(2)
-            return summed.flatten(0, 1)
+            shaped = weights.reshape(*weights.shape[:3], *extra, n_channels)
+            return (shaped * blocks[:, None]).sum(2).flatten(0, 1)
         # More neighbours than functions: sum under every function first, so that no
         # tensor is as large as edges x channels.
-        n_functions = len(filters)
-        flat = blocks.flatten(2)  # [b, j, c * 3]
         stacked = self.basis.permute(0, 3, 1, 2).flatten(1, 2)  # [b, k * i, j]
-        sums = torch.bmm(stacked, flat).reshape(
-            len(blocks), n_functions, self.n_nodes, *blocks.shape[2:]
+        sums = torch.bmm(stacked, blocks.flatten(2)).reshape(
+            len(blocks), n_functions, *blocks.shape[1:]
         )
-        by_function = filters.reshape(n_functions, 1, -1, *extra)
+        by_function = filters.reshape(n_functions, 1, *extra, n_channels)
         return (sums * by_function).sum(1).flatten(0, 1)
 
     def filtered_directions(
         self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n c"]
-    ) -> Float[Tensor, "n c 3"]:
+    ) -> Float[Tensor, "n 3 c"]:
         """Sum filtered directions; see `Neighbourhood`."""
         blocks = self._blocks(values)
         weights = (self.basis @ filters) * blocks[:, None]  # [b, i, j, c]
-        return (weights.transpose(-1, -2) @ self.directions).flatten(0, 1)
+        return (self.directions.transpose(-1, -2) @ weights).flatten(0, 1)
 
     def plain_sum(self, values: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
         """Sum values; see `Neighbourhood`."""
@@ -157,21 +157,20 @@ class SparseNeighbourhood(Neighbourhood):
         return total.index_add(0, self.receivers, messages)
 
     def filtered_sum(
-        self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n c *xyz"]
-    ) -> Float[Tensor, "n c *xyz"]:
+        self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n *xyz c"]
+    ) -> Float[Tensor, "n *xyz c"]:
         """Sum filtered values; see `Neighbourhood`."""
         weights = self.basis @ filters
         extra = (1,) * (values.dim() - 2)
-        return self._collect(
-            weights.reshape(*weights.shape, *extra) * values[self.senders]
-        )
+        shaped = weights.reshape(len(weights), *extra, -1)
+        return self._collect(shaped * values[self.senders])
 
     def filtered_directions(
         self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n c"]
-    ) -> Float[Tensor, "n c 3"]:
+    ) -> Float[Tensor, "n 3 c"]:
         """Sum filtered directions; see `Neighbourhood`."""
         weights = (self.basis @ filters) * values[self.senders]
-        return self._collect(weights[..., None] * self.directions[:, None, :])
+        return self._collect(weights[:, None, :] * self.directions[..., None])
 
     def plain_sum(self, values: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
         """Sum values; see `Neighbourhood`."""

@@ -1,0 +1,205 @@
+"""One self-sufficient file for a model: safetensors with a JSON header."""
+
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from openmm_cgvae._version import __version__
+from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.model import CGVAE, ModelConfig, Molecule
+from openmm_cgvae.topology import AtomTable
+
+FORMAT = 1
+HEADER_KEY = "openmm_cgvae"
+SUFFIX = ".cgvae"
+
+
+def save_model(model: CGVAE, path: str | os.PathLike[str]) -> Path:
+    """Write a model, with all that is needed to use it, to one file.
+
+    Parameters
+    ----------
+    model : CGVAE
+        The model, made with a molecule.
+    path : path-like
+        The file, customarily ``*.cgvae``.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        If the model has no molecule.
+    """
+    target = Path(path)
+    header = {
+        "format": FORMAT,
+        "version": __version__,
+        "units": {"length": "angstrom"},
+        "config": asdict(model.config),
+        "vocabulary": list(model.vocabulary),
+        "atom_table": model.atom_table.to_dict(),
+        "mapping": model.mapping.to_dict(),
+        "provenance": model.provenance,
+    }
+    tensors = {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in model.state_dict().items()
+    }
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=SUFFIX)
+    os.close(handle)
+    try:
+        save_file(tensors, temporary, metadata={HEADER_KEY: json.dumps(header)})
+        Path(temporary).replace(target)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    return target
+
+
+def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read what a model file says of itself, without its weights.
+
+    Parameters
+    ----------
+    path : path-like
+        A model file.
+
+    Returns
+    -------
+    dict
+        Format, version, config, vocabulary, atom table, mapping and provenance.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not a model file or from a newer version.
+    """
+    with _opened(path) as file:
+        return _header(file, Path(path))
+
+
+def load_file(path: str | os.PathLike[str]) -> CGVAE:
+    """Read a model from a file; nothing in the file is executed.
+
+    Parameters
+    ----------
+    path : path-like
+        A model file.
+
+    Returns
+    -------
+    CGVAE
+        The model, ready to sample, in evaluation mode.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is damaged, not a model, or from a newer version.
+    """
+    source = Path(path)
+    with _opened(source) as file:
+        header = _header(file, source)
+        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+        try:
+            config = ModelConfig.from_dict(header["config"])
+            _check_shapes(config, header, shapes)
+            model = _model(config, header)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(
+                f"`path` is {source}, whose header and tensors do not make a model "
+                f"({error}); get the file again"
+            ) from error
+        weights = {name: file.get_tensor(name) for name in shapes}
+    broken = [name for name, w in weights.items() if not torch.isfinite(w).all()]
+    if broken:
+        raise ValueError(
+            f"`path` is {source}, whose tensor {broken[0]} holds values that are not "
+            "numbers; get the file again"
+        )
+    model.load_state_dict(weights)
+    return model.eval()
+
+
+def _opened(path: str | os.PathLike[str]) -> Any:
+    source = Path(path)
+    if not source.is_file():
+        raise FileNotFoundError(
+            f"`path` is {source}, which is not a file; list_models() names the "
+            "models that ship with the package"
+        )
+    try:
+        return safe_open(source, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise ValueError(
+            f"`path` is {source}, which is not a complete model file ({error}); "
+            "get the file again"
+        ) from error
+
+
+def _header(file: Any, source: Path) -> dict[str, Any]:
+    text = (file.metadata() or {}).get(HEADER_KEY)
+    if text is None:
+        raise ValueError(
+            f"`path` is {source}, a safetensors file without the header of a model; "
+            "give a file that save_model wrote"
+        )
+    try:
+        header = json.loads(text)
+        number = header["format"]
+    except (json.JSONDecodeError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(
+            f"`path` is {source}, whose header cannot be read ({error}); "
+            "get the file again"
+        ) from error
+    if number != FORMAT:
+        raise ValueError(
+            f"`path` is {source}, a model file of format {number!r}, but this version "
+            f"reads format {FORMAT}; update openmm_cgvae"
+        )
+    return header
+
+
+def _check_shapes(
+    config: ModelConfig, header: dict[str, Any], shapes: dict[str, list[int]]
+) -> None:
+    """Refuse a header whose network is not the one in the file, before it is built."""
+    deepest = max(config.encoder_layers, config.prior_layers, config.decoder_layers)
+    if deepest > len(shapes):
+        raise ValueError(f"the header asks for {deepest} layers")
+    with torch.device("meta"):
+        wanted = {
+            name: list(tensor.shape)
+            for name, tensor in CGVAE(config, header["vocabulary"]).state_dict().items()
+        }
+    if wanted != shapes:
+        names = sorted(set(wanted) ^ set(shapes)) or [
+            name for name in wanted if wanted[name] != shapes[name]
+        ]
+        raise ValueError(f"the tensor {names[0]} is missing, unknown or misshapen")
+
+
+def _model(config: ModelConfig, header: dict[str, Any]) -> CGVAE:
+    return CGVAE(
+        config,
+        header["vocabulary"],
+        molecule=Molecule(
+            AtomTable.from_dict(header["atom_table"]),
+            Mapping.from_dict(header["mapping"]),
+        ),
+        provenance=header["provenance"],
+    )
