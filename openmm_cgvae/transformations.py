@@ -2,7 +2,7 @@
 
 import pickle
 import warnings
-from typing import Any
+from typing import Any, SupportsIndex
 
 import MDAnalysis as mda
 import numpy as np
@@ -140,8 +140,8 @@ class CoarseGrainReader(ProtoReader):
             beads.velocities = self._centres.velocities(atomistic)
         return beads
 
-    def _read_frame(self, frame: int) -> Timestep:
-        return self._map(self._source[frame])
+    def _read_frame(self, frame: SupportsIndex) -> Timestep:
+        return self._map(self._source[int(frame)])
 
     def _read_next_timestep(self, ts: Timestep | None = None) -> Timestep:
         del ts  # part of the interface, needed by readers that fill it
