@@ -236,7 +236,7 @@ class Mapping:
         """
         positions = _checked_points(positions, "positions", self.n_atoms, "atoms")
         atoms, weights, starts = self._contributions
-        weighted = positions[..., atoms, :] * weights
+        weighted = np.take(positions, atoms, axis=-2) * weights
         beads = np.add.reduceat(weighted, starts, axis=-2)
         return beads.astype(positions.dtype, copy=False)
 
@@ -264,7 +264,7 @@ class Mapping:
         [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]
         """
         beads = _checked_points(bead_positions, "bead_positions", self.n_beads, "beads")
-        return beads[..., self.bead_of_atom, :]
+        return np.take(beads, self.bead_of_atom, axis=-2)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the mapping as plain JSON types, one entry per bead.

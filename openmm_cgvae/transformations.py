@@ -11,6 +11,7 @@ from MDAnalysis.coordinates.memory import MemoryReader
 from MDAnalysis.coordinates.timestep import Timestep
 from MDAnalysis.exceptions import NoDataError
 from MDAnalysis.lib.distances import minimize_vectors
+from MDAnalysis.lib.mdamath import triclinic_vectors
 from MDAnalysis.transformations.base import TransformationBase
 
 from openmm_cgvae.mapping import Mapping
@@ -236,20 +237,37 @@ class _BeadCentres:
 
     def positions(self, ts: Timestep) -> np.ndarray:
         """Return the centres [n_beads, 3], of nearest images if there is a box."""
-        atoms = ts.positions[self.indices].astype(np.float64)
+        atoms = np.take(ts.positions, self.indices, axis=0)
         if ts.dimensions is None:
             return self.mapping.project(atoms)
-        # A slab has no length, and no images, along one of its directions.
-        box = np.where(ts.dimensions == 0, NO_PERIOD, ts.dimensions)
-        anchors = atoms[self._anchors]
-        vectors = atoms - self.mapping.lift(anchors)
-        # In triclinic boxes MDAnalysis makes zeros of NaN, which would hide it.
-        images = np.where(np.isnan(vectors), np.nan, minimize_vectors(vectors, box))
+        anchors = atoms[self._anchors].astype(np.float64)
+        images = _nearest_images(atoms - self.mapping.lift(anchors), ts.dimensions)
         return anchors + self.mapping.project(images)
 
     def velocities(self, ts: Timestep) -> np.ndarray:
         """Return the velocities of the centres [n_beads, 3]."""
         return self.mapping.project(ts.velocities[self.indices])
+
+
+def _nearest_images(vectors: np.ndarray, dimensions: np.ndarray) -> np.ndarray:
+    """Return the shortest periodic image of each vector [n, 3]."""
+    # A slab has no length, and no images, along one of its directions.
+    box = np.where(dimensions == 0, NO_PERIOD, dimensions)
+    edges = triclinic_vectors(box, dtype=np.float64)
+    if not edges.any():
+        raise ValueError(
+            f"`dimensions` are {dimensions.tolist()}, which is not a box; correct "
+            "them with transformations.boxdimensions.set_dimensions"
+        )
+    # A vector shorter than half the least height of the box is shortest already;
+    # nearly all are, and to search for the image is much dearer.
+    least_height = 1 / np.linalg.norm(np.linalg.inv(edges), axis=0).max()
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    # Vectors that are not finite stay so; the search would make zeros of them.
+    is_far = (squares >= (least_height / 2) ** 2) & np.isfinite(squares)
+    if is_far.any():
+        vectors[is_far] = minimize_vectors(vectors[is_far], box)
+    return vectors
 
 
 def _fitting_atoms(

@@ -406,6 +406,11 @@ class TestPeriodicBoxes:
         beads = coarse_grain(universe, Mapping([0, 0]))
         np.testing.assert_allclose(beads.atoms.positions, [[0, 1, 21]], atol=1e-5)
 
+    def test_what_is_no_box_is_refused(self):
+        universe = walk(n_frames=1, dimensions=[10, 10, 10, 10, 10, 170])
+        with pytest.raises(ValueError, match="`dimensions` are .* not a box"):
+            by_residue(universe)
+
     @pytest.mark.parametrize(
         "dimensions",
         [None, [20, 20, 20, 90, 90, 90], [20, 20, 20, 60, 60, 90]],
