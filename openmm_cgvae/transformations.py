@@ -253,7 +253,8 @@ def _nearest_images(vectors: np.ndarray, dimensions: np.ndarray) -> np.ndarray:
     """Return the shortest periodic image of each vector [n, 3]."""
     # A slab has no length, and no images, along one of its directions.
     box = np.where(dimensions == 0, NO_PERIOD, dimensions)
-    edges = triclinic_vectors(box, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        edges = triclinic_vectors(box, dtype=np.float64)
     if not edges.any():
         raise ValueError(
             f"`dimensions` are {dimensions.tolist()}, which is not a box; correct "
