@@ -1,0 +1,20 @@
+"""Figures of what a model makes: maps of torsions, overlays of molecules, training.
+
+Every function gives a `matplotlib.figure.Figure`, made without pyplot, so that no
+window opens and no global state is touched; with ``path`` it is written as well.
+Needs matplotlib: ``pip install 'openmm_cgvae[plots]'``.
+"""
+
+try:
+    import matplotlib  # noqa: F401
+except ImportError as error:  # pragma: no cover
+    raise ImportError(
+        "figures need matplotlib, which is not installed; "
+        "run pip install 'openmm_cgvae[plots]'"
+    ) from error
+
+from openmm_cgvae.figures.curves import training_curves
+from openmm_cgvae.figures.overlays import overlay
+from openmm_cgvae.figures.ramachandran_maps import ramachandran
+
+__all__ = ["overlay", "ramachandran", "training_curves"]
