@@ -1,5 +1,82 @@
-"""Backmapping of coarse-grained beads to atoms with CGVAE."""
+"""Backmapping of coarse-grained beads to atoms with CGVAE.
+
+>>> import openmm_cgvae
+>>> openmm_cgvae.Backmapper.__name__
+'Backmapper'
+"""
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from openmm_cgvae._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from openmm_cgvae.backmapper import Backmapper
+    from openmm_cgvae.checkpoint import save_model
+    from openmm_cgvae.ensemble import AtomisticEnsemble, AtomisticState
+    from openmm_cgvae.evaluation import evaluate
+    from openmm_cgvae.mapping import Mapping
+    from openmm_cgvae.model import CGVAE, ModelConfig
+    from openmm_cgvae.pretrained import list_models, load_model
+    from openmm_cgvae.simulate import simulate
+    from openmm_cgvae.training import TrainingConfig, train
+    from openmm_cgvae.transformations import MapToBeads, coarse_grain
+
+# Where each public name lives. They are imported when they are first used, so that
+# `import openmm_cgvae` loads neither torch nor openmm.
+_HOMES = {
+    "AtomisticEnsemble": "ensemble",
+    "AtomisticState": "ensemble",
+    "Backmapper": "backmapper",
+    "CGVAE": "model",
+    "MapToBeads": "transformations",
+    "Mapping": "mapping",
+    "ModelConfig": "model",
+    "TrainingConfig": "training",
+    "coarse_grain": "transformations",
+    "evaluate": "evaluation",
+    "list_models": "pretrained",
+    "load_model": "pretrained",
+    "save_model": "checkpoint",
+    "simulate": "simulate",
+    "train": "training",
+}
+
+__all__ = [
+    "CGVAE",
+    "AtomisticEnsemble",
+    "AtomisticState",
+    "Backmapper",
+    "MapToBeads",
+    "Mapping",
+    "ModelConfig",
+    "TrainingConfig",
+    "__version__",
+    "coarse_grain",
+    "evaluate",
+    "list_models",
+    "load_model",
+    "save_model",
+    "simulate",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"{__name__}.{_HOMES[name]}")
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    """Name what is public."""
+    return __all__
+
+
+# Where MDAnalysis is already there, `atoms.convert_to("OPENMM")` works from now on;
+# elsewhere from the first use of a name that needs it.
+if "MDAnalysis" in sys.modules:
+    import_module(f"{__name__}.converter")

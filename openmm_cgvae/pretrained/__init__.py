@@ -1,0 +1,186 @@
+"""The models that ship with the package, and which of them fits a universe."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import MDAnalysis as mda
+from MDAnalysis.exceptions import NoDataError
+
+from openmm_cgvae.checkpoint import SUFFIX, load_file, read_header
+
+if TYPE_CHECKING:
+    from openmm_cgvae.model import CGVAE
+
+FOLDER = Path(__file__).parent
+
+BeadName = tuple[str, str]
+
+
+def list_models() -> list[str]:
+    """Name the models that ship with the package.
+
+    Returns
+    -------
+    list of str
+        Names for `load_model`.
+
+    Examples
+    --------
+    >>> "alanine-dipeptide-3" in list_models()
+    True
+    """
+    return sorted(path.name.removesuffix(SUFFIX) for path in FOLDER.glob("*" + SUFFIX))
+
+
+def load_model(name_or_path: str | os.PathLike[str]) -> "CGVAE":
+    """Read a model that ships with the package, or one from a file.
+
+    Nothing in the file is executed.
+
+    Parameters
+    ----------
+    name_or_path : str or path-like
+        A name from `list_models`, or the path of a model file.
+
+    Returns
+    -------
+    CGVAE
+        The model, in evaluation mode.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is neither such a model nor such a file.
+    ValueError
+        If the file is damaged, not a model, or from a newer version.
+
+    Examples
+    --------
+    >>> load_model("alanine-dipeptide-3").mapping.n_beads
+    3
+    """
+    return load_file(model_path(name_or_path))
+
+
+def model_path(name_or_path: str | os.PathLike[str]) -> Path:
+    """Find the file of a model by its name or path.
+
+    Parameters
+    ----------
+    name_or_path : str or path-like
+        A name from `list_models`, or the path of a model file.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    shipped = FOLDER / f"{os.fspath(name_or_path)}{SUFFIX}"
+    if os.fspath(name_or_path) in list_models():
+        return shipped
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"`name_or_path` is {os.fspath(name_or_path)!r}, which is neither a file "
+            f"nor a model of the package; those are {', '.join(list_models())}"
+        )
+    return path
+
+
+def find_model(universe: "mda.Universe | mda.AtomGroup") -> "CGVAE":
+    """Find the one shipped model whose beads are those of a universe.
+
+    Parameters
+    ----------
+    universe : MDAnalysis.Universe or AtomGroup
+        Coarse-grained beads, with names and residue names.
+
+    Returns
+    -------
+    CGVAE
+        The model.
+
+    Raises
+    ------
+    LookupError
+        If no shipped model fits, or several do.
+    """
+    wanted = bead_names_of(universe.atoms)
+    beads = {name: _shipped_beads(name) for name in list_models()}
+    fitting = [name for name, names in beads.items() if names == wanted]
+    if len(fitting) == 1:
+        return load_model(fitting[0])
+    known = "; ".join(f"{name}: {spell(names)}" for name, names in beads.items())
+    if fitting:
+        raise LookupError(
+            f"`universe` has the beads of several models, {', '.join(fitting)}; "
+            "choose one with model="
+        )
+    raise LookupError(
+        f"`universe` has the beads {spell(wanted)}, which no shipped model has ({known}"
+        "); give model= or train one with openmm_cgvae.train"
+    )
+
+
+def bead_names_of(beads: "mda.AtomGroup") -> tuple[BeadName, ...]:
+    """Give the residue name and bead name of every bead of a group.
+
+    Parameters
+    ----------
+    beads : MDAnalysis.AtomGroup
+        The beads.
+
+    Returns
+    -------
+    tuple of (str, str)
+        Residue and bead names, empty where the universe has none.
+    """
+    return tuple(
+        zip(_attribute(beads, "resnames"), _attribute(beads, "names"), strict=True)
+    )
+
+
+def bead_names_of_model(header: dict[str, Any]) -> tuple[BeadName, ...]:
+    """Give the residue name and bead name of every bead of a model.
+
+    Parameters
+    ----------
+    header : dict
+        What `checkpoint.read_header` gives.
+
+    Returns
+    -------
+    tuple of (str, str)
+        Residue and bead names; a bead is in the residue of its first atom.
+    """
+    table, mapping = header["atom_table"], header["mapping"]
+    bead_of_atom = list(mapping["bead_of_atom"])
+    first = [bead_of_atom.index(bead) for bead in range(len(mapping["bead_names"]))]
+    residues = [table["residue_names"][table["residue_of_atom"][a]] for a in first]
+    return tuple(zip(residues, mapping["bead_names"], strict=True))
+
+
+def spell(names: tuple[BeadName, ...]) -> str:
+    """Spell bead names for a sentence."""
+    words = [f"{residue}:{bead}" for residue, bead in names]
+    shown = words if len(words) <= 8 else [*words[:4], "…", *words[-3:]]
+    return f"{len(words)} beads {' '.join(shown)}"
+
+
+@lru_cache
+def _shipped_beads(name: str) -> tuple[BeadName, ...]:
+    return bead_names_of_model(read_header(model_path(name)))
+
+
+def _attribute(group: "mda.AtomGroup", name: str) -> list[str]:
+    try:
+        return [str(value) for value in getattr(group, name)]
+    except NoDataError:
+        return [""] * len(group)
