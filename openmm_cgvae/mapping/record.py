@@ -1,14 +1,8 @@
-"""Which atom belongs to which bead, and with which weight it places the bead.
-
-The two are kept apart on purpose. The *assignment* says which bead has to give an
-atom its position back; the *weights* say where the bead sits. A model of alpha
-carbons assigns every atom of a residue to its bead and weighs all but one by zero.
-"""
+"""Mapping: the assignment of atoms to beads, M and M+."""
 
 import json
 import operator
 import os
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -18,11 +12,14 @@ from typing import Any, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Mapping"]
-
-FORMAT_NAME = "openmm_cgvae mapping"
-FORMAT_VERSION = 1
-LARGEST_FLOAT = float(np.finfo(np.float64).max)
+from openmm_cgvae.mapping.checks import (
+    checked_assignment,
+    checked_names,
+    checked_points,
+    normalised_weights,
+    raw_weights,
+)
+from openmm_cgvae.mapping.document import document, read_document, write_document
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
@@ -39,7 +36,7 @@ class Mapping:
         \qquad M^+_{i,I} = 1 \text{ if } m(i) = I,
 
     and zero otherwise, so that :math:`M M^+ = 1` for any weights. Neither matrix
-    is ever built.
+    is ever built. A mapping never changes, compares by value and pickles.
 
     Parameters
     ----------
@@ -70,10 +67,6 @@ class Mapping:
     ValueError
         If a bead has no atom or no weight, or a length does not fit.
 
-    Notes
-    -----
-    A mapping never changes, compares by value and pickles.
-
     Examples
     --------
     >>> mapping = Mapping([0, 0, 1], weights=[1.0, 3.0, 5.0])
@@ -100,14 +93,11 @@ class Mapping:
         bead_names: Sequence[str] | None = None,
         masses: Any = None,
     ) -> None:
-        assignment = _checked_assignment(bead_of_atom)
+        assignment = checked_assignment(bead_of_atom)
         n_beads = int(assignment.max()) + 1
-        if bead_names is None:
-            names = tuple(f"B{bead}" for bead in range(n_beads))
-        else:
-            names = _checked_names(bead_names, n_beads)
-        raw_weights = _raw_weights(weights, masses, len(assignment))
-        normalised = _normalised(raw_weights, assignment, names)
+        names = checked_names(bead_names, n_beads)
+        chosen = raw_weights(weights, masses, len(assignment))
+        normalised = normalised_weights(chosen, assignment, names)
         assignment.setflags(write=False)
         normalised.setflags(write=False)
         self.__dict__.update(
@@ -234,7 +224,7 @@ class Mapping:
         >>> Mapping([0, 0]).project([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0]]).tolist()
         [[1.0, 0.0, 0.0]]
         """
-        positions = _checked_points(positions, "positions", self.n_atoms, "atoms")
+        positions = checked_points(positions, "positions", self.n_atoms, "atoms")
         atoms, weights, starts = self._contributions
         weighted = np.take(positions, atoms, axis=-2) * weights
         beads = np.add.reduceat(weighted, starts, axis=-2)
@@ -263,7 +253,7 @@ class Mapping:
         >>> Mapping([0, 0]).lift([[1.0, 2.0, 3.0]]).tolist()
         [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]
         """
-        beads = _checked_points(bead_positions, "bead_positions", self.n_beads, "beads")
+        beads = checked_points(bead_positions, "bead_positions", self.n_beads, "beads")
         return np.take(beads, self.bead_of_atom, axis=-2)
 
     def to_dict(self) -> dict[str, Any]:
@@ -279,20 +269,7 @@ class Mapping:
         >>> Mapping([0, 0], bead_names=["CA"]).to_dict()["beads"]
         [{'name': 'CA', 'atoms': [0, 1], 'weights': [0.5, 0.5]}]
         """
-        groups = [self.atoms_of_bead(bead) for bead in range(self.n_beads)]
-        return {
-            "format": FORMAT_NAME,
-            "format_version": FORMAT_VERSION,
-            "n_atoms": self.n_atoms,
-            "beads": [
-                {
-                    "name": name,
-                    "atoms": atoms.tolist(),
-                    "weights": self.weights[atoms].tolist(),
-                }
-                for name, atoms in zip(self.bead_names, groups, strict=True)
-            ],
-        }
+        return document(self.bead_of_atom, self.weights, self.bead_names)
 
     @classmethod
     def from_dict(cls, data: Any) -> "Mapping":
@@ -319,24 +296,8 @@ class Mapping:
         >>> Mapping.from_dict(mapping.to_dict()) == mapping
         True
         """
-        n_atoms, beads = _checked_document(data)
-        bead_of_atom = np.full(n_atoms, -1, dtype=np.int64)
-        weights = np.zeros(n_atoms)
-        for number, bead in enumerate(beads):
-            atoms = _checked_bead(bead, number, n_atoms)
-            if (bead_of_atom[atoms] >= 0).any():
-                raise ValueError(
-                    f"`beads[{number}]` holds an atom of an earlier bead; "
-                    "every atom belongs to one bead"
-                )
-            bead_of_atom[atoms] = number
-            weights[atoms] = bead["weights"]
-        if (bead_of_atom < 0).any():
-            atom = int(np.argmin(bead_of_atom))
-            raise ValueError(
-                f"`beads` do not hold atom {atom}; every atom belongs to one bead"
-            )
-        return cls(bead_of_atom, weights, bead_names=[bead["name"] for bead in beads])
+        bead_of_atom, weights, names = read_document(data)
+        return cls(bead_of_atom, weights, bead_names=names)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the mapping to a JSON file that people can read and edit.
@@ -354,17 +315,7 @@ class Mapping:
         ...     Mapping.load(f"{folder}/mapping.json")
         <Mapping of 3 atoms to 2 beads>
         """
-        path = Path(path)
-        document = self.to_dict()
-        beads = ",\n".join(f"  {json.dumps(bead)}" for bead in document.pop("beads"))
-        head = json.dumps(document, indent=1).removesuffix("\n}")
-        text = f'{head},\n "beads": [\n{beads}\n ]\n}}\n'
-        unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        try:
-            unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        write_document(self.to_dict(), Path(path))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Mapping":
@@ -395,161 +346,3 @@ class Mapping:
                 f"`path` {os.fspath(path)!r} is not a mapping this version reads "
                 f"({error}); give a file written by Mapping.save"
             ) from error
-
-
-def _checked_assignment(bead_of_atom: npt.ArrayLike) -> np.ndarray:
-    """Return a copy of the assignment as int64, every bead of it filled."""
-    given = np.asarray(bead_of_atom)
-    if given.ndim != 1 or given.size == 0:
-        raise ValueError(
-            f"`bead_of_atom` has shape {given.shape} but must be (n_atoms,) with one "
-            "atom or more; give one bead number per atom"
-        )
-    if not np.issubdtype(given.dtype, np.integer):
-        raise TypeError(
-            f"`bead_of_atom` is of type {given.dtype} but must be of integers; "
-            "give one bead number per atom"
-        )
-    lowest, highest = int(given.min()), int(given.max())
-    if lowest < 0:
-        raise ValueError(
-            f"`bead_of_atom` holds {lowest} but beads are numbered from 0; "
-            "assign every atom to a bead"
-        )
-    # A gap is certain if there are more beads than atoms, and need not be counted.
-    n_filled = len(np.unique(given))
-    if n_filled <= highest:
-        raise ValueError(
-            f"`bead_of_atom` numbers beads up to {highest} but fills {n_filled} of "
-            f"them; number the beads 0, 1, 2, ... without a gap"
-        )
-    return given.astype(np.int64)
-
-
-def _checked_names(bead_names: Sequence[str], n_beads: int) -> tuple[str, ...]:
-    """Return the names, one string per bead."""
-    if isinstance(bead_names, str) or not all(isinstance(n, str) for n in bead_names):
-        raise TypeError(
-            f"`bead_names` is {bead_names!r} but must be a sequence of strings; "
-            "give one name per bead"
-        )
-    if len(bead_names) != n_beads:
-        raise ValueError(
-            f"`bead_names` has {len(bead_names)} names but there are {n_beads} beads; "
-            "give one name per bead"
-        )
-    return tuple(str(name) for name in bead_names)
-
-
-def _raw_weights(weights: Any, masses: Any, n_atoms: int) -> np.ndarray:
-    """Return the weights that were asked for, not yet normalised."""
-    if weights is None:
-        return np.ones(n_atoms)
-    name = "weights"
-    if isinstance(weights, str):
-        if weights == "geometry":
-            return np.ones(n_atoms)
-        if weights != "mass":
-            raise ValueError(
-                f'`weights` is {weights!r} but must be "geometry", "mass" or one '
-                "number per atom; choose one of them"
-            )
-        if masses is None:
-            raise ValueError(
-                '`weights` is "mass" but `masses` is None; give the masses of the atoms'
-            )
-        name, weights = "masses", masses
-    values = np.array(weights, dtype=np.float64)
-    if values.shape != (n_atoms,):
-        raise ValueError(
-            f"`{name}` has shape {values.shape} but there are {n_atoms} atoms; "
-            "give one number per atom"
-        )
-    if not np.isfinite(values).all() or (values < 0).any():
-        atom = int(np.argmin(np.isfinite(values) & (values >= 0)))
-        raise ValueError(
-            f"`{name}` holds {values[atom]} for atom {atom} but must be finite and "
-            "not negative; correct that atom"
-        )
-    return values
-
-
-def _normalised(
-    weights: np.ndarray, bead_of_atom: np.ndarray, bead_names: tuple[str, ...]
-) -> np.ndarray:
-    """Scale the weights to sum to one over each bead."""
-    heaviest = np.zeros(len(bead_names))
-    np.maximum.at(heaviest, bead_of_atom, weights)
-    if (heaviest == 0).any():
-        bead = int(np.argmin(heaviest))
-        raise ValueError(
-            f"`weights` are zero for every atom of bead {bead} ({bead_names[bead]}), "
-            "which leaves it without a place; give one of its atoms a weight"
-        )
-    totals = np.bincount(bead_of_atom, weights)
-    # Weights that are normalised already stay bit for bit as they are, so that a
-    # mapping survives files and pickles unchanged.
-    tolerance = 2 * len(weights) * np.finfo(np.float64).eps
-    if (np.abs(totals - 1) <= tolerance).all():
-        return weights
-    # By the heaviest first: the sum of huge weights would overflow.
-    scaled = weights / heaviest[bead_of_atom]
-    return scaled / np.bincount(bead_of_atom, scaled)[bead_of_atom]
-
-
-def _checked_points(
-    points: npt.ArrayLike, name: str, n_points: int, kind: str
-) -> np.ndarray:
-    """Return points as a floating-point array of shape (..., n_points, 3)."""
-    array = np.asarray(points)
-    if array.shape[-2:] != (n_points, 3):
-        raise ValueError(
-            f"`{name}` has shape {array.shape} but the mapping has {n_points} {kind}; "
-            f"give an array of shape (..., {n_points}, 3)"
-        )
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
-
-
-def _checked_document(data: Any) -> tuple[int, list[Any]]:
-    """Return number of atoms and list of beads of a mapping as a dictionary."""
-    if not isinstance(data, dict) or data.get("format") != FORMAT_NAME:
-        raise ValueError(f'it does not say "format": "{FORMAT_NAME}"')
-    if data.get("format_version") != FORMAT_VERSION:
-        raise ValueError(
-            f"`format_version` is {data.get('format_version')!r} but this version "
-            f"of the package reads {FORMAT_VERSION}"
-        )
-    n_atoms, beads = data.get("n_atoms"), data.get("beads")
-    if not isinstance(beads, list) or type(n_atoms) is not int:
-        raise ValueError("`n_atoms` must be an integer and `beads` a list")
-    if n_atoms != sum(len(b["atoms"]) for b in beads if _has_lists(b)):
-        raise ValueError(f"`beads` do not hold `n_atoms` = {n_atoms} atoms")
-    return n_atoms, beads
-
-
-def _has_lists(bead: Any) -> bool:
-    """Tell whether a bead of a file has lists for its atoms and weights."""
-    return isinstance(bead, dict) and all(
-        isinstance(bead.get(key), list) for key in ("atoms", "weights")
-    )
-
-
-def _checked_bead(bead: Any, number: int, n_atoms: int) -> list[int]:
-    """Return the atoms of one bead of a file."""
-    if not _has_lists(bead) or not isinstance(bead.get("name"), str):
-        raise ValueError(
-            f"`beads[{number}]` must have a name and lists of atoms and weights"
-        )
-    atoms, weights = bead["atoms"], bead["weights"]
-    if not all(type(atom) is int and 0 <= atom < n_atoms for atom in atoms):
-        raise ValueError(
-            f"`beads[{number}]` must number its atoms from 0 to {n_atoms - 1}"
-        )
-    if not atoms or len(atoms) != len(weights) or len(set(atoms)) != len(atoms):
-        raise ValueError(
-            f"`beads[{number}]` must list each of its atoms once, and one weight each"
-        )
-    # By comparison: an integer may be too long for a float.
-    if not all(type(w) in (int, float) and abs(w) < LARGEST_FLOAT for w in weights):
-        raise ValueError(f"`beads[{number}]` must have finite numbers as weights")
-    return atoms

@@ -1,0 +1,10 @@
+"""Which atom belongs to which bead, and with which weight it places the bead.
+
+The two are kept apart on purpose. The *assignment* says which bead has to give an
+atom its position back; the *weights* say where the bead sits. A model of alpha
+carbons assigns every atom of a residue to its bead and weighs all but one by zero.
+"""
+
+from openmm_cgvae.mapping.record import Mapping
+
+__all__ = ["Mapping"]

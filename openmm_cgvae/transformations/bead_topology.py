@@ -1,0 +1,70 @@
+"""What beads take from their atoms: names, residues, masses, charges, bonds."""
+
+from typing import Any
+
+import MDAnalysis as mda
+import numpy as np
+from MDAnalysis.exceptions import NoDataError
+
+from openmm_cgvae.mapping import Mapping
+
+
+def bead_universe(atoms: "mda.AtomGroup", mapping: Mapping) -> mda.Universe:
+    """Return the beads' topology, with no trajectory yet."""
+    _, first = np.unique(mapping.bead_of_atom, return_index=True)
+    representatives = atoms[first]
+    residues = representatives.residues
+    segments = residues.segments
+    beads = mda.Universe.empty(
+        mapping.n_beads,
+        n_residues=len(residues),
+        n_segments=len(segments),
+        atom_resindex=np.searchsorted(residues.ix, representatives.resindices),
+        residue_segindex=np.searchsorted(segments.ix, residues.segindices),
+    )
+    names = list(mapping.bead_names)
+    attributes = {
+        "names": names,
+        "types": names,
+        "elements": [""] * mapping.n_beads,
+        "chainIDs": _attribute(representatives, "chainIDs"),
+        "resids": _attribute(residues, "resids"),
+        "resnames": _attribute(residues, "resnames"),
+        "icodes": _attribute(residues, "icodes"),
+        "segids": _attribute(segments, "segids"),
+        "masses": _sum_over_beads(mapping, _attribute(atoms, "masses")),
+        "charges": _sum_over_beads(mapping, _attribute(atoms, "charges")),
+        "bonds": _bead_bonds(atoms, mapping),
+    }
+    for name, values in attributes.items():
+        if values is not None:
+            beads.add_TopologyAttr(name, values)
+    return beads
+
+
+def _attribute(group: Any, name: str) -> Any:
+    """Return an attribute of a group, or None where the topology has none."""
+    try:
+        return getattr(group, name)
+    except NoDataError:
+        return None
+
+
+def _sum_over_beads(mapping: Mapping, values: np.ndarray | None) -> np.ndarray | None:
+    if values is None:
+        return None
+    return np.bincount(mapping.bead_of_atom, values, minlength=mapping.n_beads)
+
+
+def _bead_bonds(
+    atoms: "mda.AtomGroup", mapping: Mapping
+) -> list[tuple[int, int]] | None:
+    """Return the pairs of beads with a bond between their atoms, if bonds are known."""
+    bonds = _attribute(atoms.universe, "bonds")
+    if bonds is None:
+        return None
+    bead_of_index = np.full(len(atoms.universe.atoms), -1)
+    bead_of_index[atoms.indices] = mapping.bead_of_atom
+    pairs = np.sort(bead_of_index[np.asarray(bonds.indices).reshape(-1, 2)], axis=1)
+    between = (pairs[:, 0] >= 0) & (pairs[:, 0] != pairs[:, 1])
+    return [(int(i), int(j)) for i, j in np.unique(pairs[between], axis=0)]
