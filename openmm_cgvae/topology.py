@@ -296,7 +296,8 @@ class AtomTable:
         return bool(numbers[a] == number_a and numbers[b] == number_b)
 
     def _is_terminal_oxygen(self, atom: int) -> bool:
-        return self.atomic_numbers[atom] == OXYGEN and len(self.neighbours[atom]) == 1
+        is_oxygen = bool(self.atomic_numbers[atom] == OXYGEN)
+        return is_oxygen and len(self.neighbours[atom]) == 1
 
     def _bears_carbonyl(self, atom: int) -> bool:
         return any(

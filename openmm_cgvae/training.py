@@ -21,7 +21,12 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from openmm_cgvae._version import __version__
-from openmm_cgvae.frames import Frames, block_split, canonical_labels
+from openmm_cgvae.frames import (
+    Frames,
+    block_split,
+    canonical_labels,
+    interchangeable_rotors,
+)
 from openmm_cgvae.graphs import GraphBatch, MoleculeGraph, atom_types_of
 from openmm_cgvae.losses import LossTerms, objective
 from openmm_cgvae.mapping import Mapping
@@ -52,8 +57,10 @@ class TrainingConfig:
         gamma, the weight of the graph loss (fixed likelihood only).
     kl_weight : float
         beta, the weight of the divergence.
-    kl_warmup : float
-        Share of the epochs over which beta rises from zero.
+    bond_warmup, kl_warmup : float
+        Shares of the epochs over which gamma and beta rise from zero. With the graph
+        loss at full weight from the first step the hydrogens of a methyl can settle
+        the wrong way round.
     clip_norm : float
         Largest norm of the gradient.
     n_folds, fold : int
@@ -73,6 +80,7 @@ class TrainingConfig:
     schedule: Schedule = "plateau"
     bond_weight: float = 25.0
     kl_weight: float = 0.05
+    bond_warmup: float = 0.0
     kl_warmup: float = 0.0
     clip_norm: float = 1.0
     n_folds: int = 5
@@ -85,7 +93,7 @@ class TrainingConfig:
             check_number(name, getattr(self, name), int, 1)
         for name in ("n_folds", "fold", "seed"):
             check_number(name, getattr(self, name), int)
-        for name in ("learning_rate", "bond_weight", "kl_weight", "kl_warmup"):
+        for name in ("learning_rate", "bond_weight", "kl_weight"):
             check_number(name, getattr(self, name), float)
         check_number("clip_norm", self.clip_norm, float)
         if self.schedule not in ("plateau", "cosine"):
@@ -93,11 +101,13 @@ class TrainingConfig:
                 f"`schedule` is {self.schedule!r} but must be one of "
                 "'plateau', 'cosine'"
             )
-        if self.kl_warmup > 1:
-            raise ValueError(
-                f"`kl_warmup` is {self.kl_warmup} but is a share of the epochs, at "
-                "most 1"
-            )
+        for name in ("bond_warmup", "kl_warmup"):
+            check_number(name, getattr(self, name), float)
+            if getattr(self, name) > 1:
+                raise ValueError(
+                    f"`{name}` is {getattr(self, name)} but is a share of the epochs, "
+                    "at most 1"
+                )
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> "TrainingConfig":
@@ -133,6 +143,7 @@ PRESETS = {
             learning_rate=2e-3,
             schedule="cosine",
             kl_weight=5e-4,
+            bond_warmup=0.1,
         ),
     ),
 }
@@ -274,7 +285,9 @@ class TrainingData:
             )
         positions = frames.positions
         if model_config.methyl_labels == "canonical":
-            positions, _ = canonical_labels(positions, atom_table)
+            positions, _ = canonical_labels(
+                positions, interchangeable_rotors(atom_table, mapping)
+            )
         beads = torch.from_numpy(mapping.project(positions.numpy()))
         # Far from the origin float32 loses digits, so each frame is centred.
         centre = beads.mean(1, keepdim=True)
@@ -356,18 +369,28 @@ class _Objective(pl.LightningModule):
 
     def training_step(self, batch: GraphBatch, index: int) -> Tensor:
         del index
-        warm = self.config.kl_warmup * self.config.n_epochs
-        ramp = min(1.0, (self.current_epoch + 1) / (warm + 1)) if warm else 1.0
-        terms = self._terms(batch, self.global_step + 1, ramp)
+        terms = self._terms(
+            batch,
+            self.global_step + 1,
+            bond_ramp=self._ramp(self.config.bond_warmup),
+            kl_ramp=self._ramp(self.config.kl_warmup),
+        )
         self._log(terms, "train", batch)
         self.latest = terms
         return terms.total
 
     def validation_step(self, batch: GraphBatch, index: int) -> None:
         # The same noise in every epoch, so that epochs can be compared.
-        self._log(self._terms(batch, -1 - index, 1.0), "validation", batch)
+        self._log(self._terms(batch, -1 - index), "validation", batch)
 
-    def _terms(self, batch: GraphBatch, key: int, ramp: float) -> LossTerms:
+    def _ramp(self, share: float) -> float:
+        """Give how far a weight has risen, from 0 to 1, at this step."""
+        n_steps = self.config.n_epochs * len(self.train_dataloader())
+        return min(1.0, self.global_step / (share * n_steps)) if share else 1.0
+
+    def _terms(
+        self, batch: GraphBatch, key: int, bond_ramp: float = 1, kl_ramp: float = 1
+    ) -> LossTerms:
         seed = np.random.SeedSequence((self.config.seed, abs(key), int(key < 0)))
         generator = torch.Generator().manual_seed(int(seed.generate_state(1)[0]))
         noise = torch.randn(
@@ -377,8 +400,8 @@ class _Objective(pl.LightningModule):
             self.model,
             batch,
             self.model(batch, noise),
-            self.config.bond_weight,
-            ramp * self.config.kl_weight,
+            bond_ramp * self.config.bond_weight,
+            kl_ramp * self.config.kl_weight,
         )
 
     def _log(self, terms: LossTerms, stage: str, batch: GraphBatch) -> None:
