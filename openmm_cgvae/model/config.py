@@ -1,7 +1,7 @@
 """ModelConfig: the closed record of what a network is."""
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, no_type_check
 
 Encoder = Literal["distances", "signed"]
 Decoder = Literal["vectors", "local_frames"]
@@ -11,6 +11,7 @@ AtomTypes = Literal["element", "identity"]
 MethylLabels = Literal["as_given", "canonical"]
 
 
+@no_type_check  # the record refuses wrong values itself, by a sentence
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """Sizes and forms of the networks.
@@ -105,7 +106,11 @@ class ModelConfig:
                     f"{', '.join(map(repr, words))}"
                 )
             if field.type in (int, float):
-                check_number(field.name, value, field.type, _LOWEST.get(field.name))
+                lowest = _LOWEST.get(field.name, 1 if field.type is int else 0)
+                check_number(field.name, value, field.type, lowest)
+                if value == 0 and field.name not in _LOWEST:
+                    raise ValueError(f"`{field.name}` is 0 but must be positive")
+                object.__setattr__(self, field.name, field.type(value))
             if field.type is bool and not isinstance(value, bool):
                 raise ValueError(f"`{field.name}` is {value!r} but must be a bool")
 
@@ -116,7 +121,7 @@ class ModelConfig:
 
 
 # Layers and the pseudoscalar may be zero; other numbers have to be positive.
-_LOWEST = {
+_LOWEST: dict[str, int | None] = {
     "encoder_layers": 0,
     "prior_layers": 0,
     "decoder_layers": 1,
@@ -124,7 +129,9 @@ _LOWEST = {
 }
 
 
-def check_number(name: str, value: Any, kind: type, lowest: float | None = 0) -> None:
+def check_number(
+    name: str, value: Any, kind: type, lowest: float | int | None = 0
+) -> None:
     """Raise a sentence unless a value is a finite number of the right kind.
 
     Parameters
