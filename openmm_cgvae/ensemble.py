@@ -20,6 +20,7 @@ from openmm_cgvae.relaxation import (
     RelaxationSettings,
     minimise_restrained,
 )
+from openmm_cgvae.report import Report, make_report
 from openmm_cgvae.state import (
     AtomisticState,
     check_mapping,
@@ -30,6 +31,9 @@ from openmm_cgvae.state import (
 from openmm_cgvae.topology import AtomTable
 
 __all__ = ["AtomisticEnsemble", "AtomisticState", "OpenMMConverter", "Relaxation"]
+
+# What a report writes where nothing is known of the frame.
+UNKNOWN_FRAME = -1
 
 
 class AtomisticEnsemble(Sequence[AtomisticState]):
@@ -284,6 +288,23 @@ class AtomisticEnsemble(Sequence[AtomisticState]):
             self.info,
         )
         return Relaxation(**vars(minimisation), ensemble=relaxed)
+
+    def report(self) -> Report:
+        """Say what is wrong with each sample.
+
+        Returns
+        -------
+        Report
+            One row per sample: bonds, hands, amides, rings, clashes, beads.
+        """
+        numbers = [info.get("frame", UNKNOWN_FRAME) for info in self.info]
+        return make_report(
+            self.atom_table,
+            self.positions_angstrom,
+            self.mapping,
+            self.bead_positions,
+            np.array(numbers, dtype=np.int64),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

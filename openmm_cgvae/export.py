@@ -102,7 +102,7 @@ def write_structures(
     FileNotFoundError
         If there is no such folder.
     ValueError
-        If the format is unknown, or holds one structure and there are more.
+        If the format is unknown, or holds one structure and there are more or none.
     """
     path = Path(path)
     if not path.parent.is_dir():
@@ -110,6 +110,8 @@ def write_structures(
             f"`path` is {str(path)!r} but there is no folder {str(path.parent)!r}; "
             "make it first"
         )
+    if len(positions) == 0:
+        raise ValueError("`positions` holds no sample to write; write one or more")
     universe = make_universe(atom_table, positions, boxes)
     # The ending stays the last part of the name, since it tells the format.
     unfinished = path.with_name(f".{uuid.uuid4().hex}-{path.name}")

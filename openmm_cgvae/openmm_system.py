@@ -32,7 +32,7 @@ __all__ = [
 # The implicit solvent of amber99_obc.xml is native code in OpenMM: ten times faster
 # than the generalised Born models written as custom forces.
 DEFAULT_FORCEFIELD = ("amber99sbildn.xml", "amber99_obc.xml")
-IMPLICIT_SOLVENT_GENERATORS = ("GBSAOBCGenerator", "CustomGBGenerator")
+IMPLICIT_SOLVENTS = (openmm.GBSAOBCForce, openmm.CustomGBForce)
 CUTOFF_NM = 1.0
 # OpenMM wants a cutoff below half of the box; leave room for a shrinking one.
 LARGEST_CUTOFF_PER_BOX_EDGE = 0.45
@@ -196,26 +196,11 @@ def make_system(
     if isinstance(forcefield, openmm.System):
         return _checked_system(forcefield, atom_table)
     field = _load_forcefield(forcefield)
-    generators = {type(generator).__name__ for generator in field.getGenerators()}
-    if not generators.isdisjoint(IMPLICIT_SOLVENT_GENERATORS):
-        box = None
-    topology = openmm_topology(atom_table, box)
-    options: dict[str, Any] = {"constraints": constraints}
-    if box is None:
-        options["nonbondedMethod"] = app.NoCutoff
-    else:
-        edges = [vector[axis] for axis, vector in enumerate(_box_rows(topology))]
-        options["nonbondedMethod"] = app.PME
-        options["nonbondedCutoff"] = min(
-            CUTOFF_NM, LARGEST_CUTOFF_PER_BOX_EDGE * min(edges)
-        )
-    try:
-        return field.createSystem(topology, **options)
-    except ValueError as error:
-        raise ValueError(
-            f"`forcefield` cannot describe {atom_table.describe()}: {error} Pass the "
-            "names of the XML files that hold its residues, or a System made elsewhere"
-        ) from error
+    system = _create_system(field, atom_table, None, constraints)
+    is_implicit = any(isinstance(f, IMPLICIT_SOLVENTS) for f in system.getForces())
+    if box is None or is_implicit:
+        return system
+    return _create_system(field, atom_table, box, constraints)
 
 
 def find_platform(platform: openmm.Platform | str | None) -> openmm.Platform | None:
@@ -281,8 +266,33 @@ def soft_sphere_system(system: openmm.System) -> openmm.System:
     return soft
 
 
-def _box_rows(topology: app.Topology) -> list[openmm.Vec3]:
-    return topology.getPeriodicBoxVectors().value_in_unit(unit.nanometer)
+def _create_system(
+    field: app.ForceField,
+    atom_table: AtomTable,
+    box: np.ndarray | None,
+    constraints: Any,
+) -> openmm.System:
+    topology = openmm_topology(atom_table, box)
+    options: dict[str, Any] = {"constraints": constraints}
+    if box is None:
+        options["nonbondedMethod"] = app.NoCutoff
+    else:
+        largest = LARGEST_CUTOFF_PER_BOX_EDGE * min(_box_edges(topology))
+        options["nonbondedMethod"] = app.PME
+        options["nonbondedCutoff"] = min(CUTOFF_NM, largest) * unit.nanometer
+    try:
+        return field.createSystem(topology, **options)
+    except ValueError as error:
+        raise ValueError(
+            f"`forcefield` cannot describe {atom_table.describe()}, OpenMM says: "
+            f"{str(error).rstrip('. ')}; pass the names of the XML files that hold its "
+            "residues, or a System made elsewhere"
+        ) from error
+
+
+def _box_edges(topology: app.Topology) -> list[float]:
+    rows = topology.getPeriodicBoxVectors().value_in_unit(unit.nanometer)
+    return [row[axis] for axis, row in enumerate(rows)]
 
 
 def _load_forcefield(

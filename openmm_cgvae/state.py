@@ -262,7 +262,10 @@ def checked_array(name: str, values: Any, shape: tuple[int | None, ...]) -> np.n
     >>> checked_array("positions", [[0, 1, 2]], (None, 3))
     array([[0., 1., 2.]])
     """
-    array = np.asarray(values, dtype=np.float64).view()
+    # Nobody can change a read-only array under us; others are copied.
+    is_frozen = isinstance(values, np.ndarray) and not values.flags.writeable
+    make = np.asarray if is_frozen else np.array
+    array = make(values, dtype=np.float64)
     fits = array.ndim == len(shape) and all(
         wanted in (None, length)
         for length, wanted in zip(array.shape, shape, strict=True)
