@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.topology import AtomTable
 
 
@@ -52,13 +53,26 @@ class Frames:
         Raises
         ------
         ValueError
-            If there are no frames or a position is not a number.
+            If there are no atoms or no frames, or a position is not a number.
+
+        Notes
+        -----
+        The universe stays at the frame it was at.
         """
         group = atoms.atoms
-        trajectory = group.universe.trajectory
-        positions = trajectory.timeseries(
-            group, start=start, stop=stop, step=step, order="fac"
-        ).astype(np.float32)
+        if not len(group):
+            raise ValueError("`atoms` is empty; select the atoms of a molecule")
+        try:
+            trajectory = group.universe.trajectory
+        except AttributeError as error:
+            raise ValueError(
+                "`atoms` has no trajectory; load one with universe.load_new first"
+            ) from error
+        here = trajectory.frame
+        # Not by `timeseries`: that of universes in memory includes `stop`.
+        parts = [group.positions for _ in trajectory[slice(start, stop, step)]]
+        trajectory[here]
+        positions = np.array(parts, dtype=np.float32)
         if not len(positions):
             raise ValueError(
                 f"`atoms` gives no frames for start={start}, stop={stop}, step={step} "
@@ -143,7 +157,7 @@ def block_split(
             f"`n_frames` is {n_frames} for {n_blocks} blocks and {n_folds} folds; "
             "there must be a block for every fold and two frames for every block"
         )
-    edges = np.linspace(0, n_frames, n_blocks + 1).astype(np.int64)
+    edges = np.arange(n_blocks + 1) * n_frames // n_blocks
     role = np.zeros(n_frames, dtype=np.int64)
     for block in range(fold, n_blocks, n_folds):
         begin, end = edges[block], edges[block + 1]
@@ -154,8 +168,46 @@ def block_split(
     return Split(*(np.flatnonzero(role == which) for which in range(3)))
 
 
+def interchangeable_rotors(atom_table: AtomTable, mapping: Mapping) -> np.ndarray:
+    """Find the rotors whose hydrogens can trade labels without moving a bead.
+
+    Parameters
+    ----------
+    atom_table : AtomTable
+        The atoms.
+    mapping : Mapping
+        Their beads.
+
+    Returns
+    -------
+    ndarray of int, shape (n_rotors, 6)
+        Those rows of ``atom_table.rotors`` whose three hydrogens are in one bead and
+        have one weight.
+
+    Examples
+    --------
+    >>> ethane = AtomTable(
+    ...     names=("C1", "C2", "H1", "H2", "H3", "H4", "H5", "H6"),
+    ...     atomic_numbers=[6, 6, 1, 1, 1, 1, 1, 1], masses=[12, 12, 1, 1, 1, 1, 1, 1],
+    ...     residue_of_atom=[0] * 8, residue_names=("ETH",), residue_ids=(1,),
+    ...     insertion_codes=("",), chain_ids=("A",), stereocentres=[],
+    ...     bonds=[[0, 1], [0, 2], [0, 3], [0, 4], [1, 5], [1, 6], [1, 7]],
+    ... )
+    >>> len(interchangeable_rotors(ethane, Mapping([0] * 8)))
+    2
+    >>> len(interchangeable_rotors(ethane, Mapping([0, 0, 0, 0, 1, 1, 1, 1])))
+    1
+    """
+    rotors = atom_table.rotors
+    hydrogens = rotors[:, 3:]
+    beads = mapping.bead_of_atom[hydrogens]
+    weights = mapping.weights[hydrogens]
+    is_one = (beads == beads[:, :1]) & np.isclose(weights, weights[:, :1], atol=0)
+    return rotors[is_one.all(1)]
+
+
 def canonical_labels(
-    positions: Float[Tensor, "n_frames n_atoms 3"], atom_table: AtomTable
+    positions: Float[Tensor, "n_frames n_atoms 3"], rotors: np.ndarray
 ) -> tuple[Float[Tensor, "n_frames n_atoms 3"], np.ndarray]:
     """Turn the labels of every methyl's hydrogens to a standard place.
 
@@ -168,8 +220,8 @@ def canonical_labels(
     ----------
     positions : Tensor, shape (n_frames, n_atoms, 3)
         Positions [A].
-    atom_table : AtomTable
-        Its ``rotors`` say which hydrogens turn.
+    rotors : ndarray of int, shape (n_rotors, 6)
+        Which hydrogens turn, as `interchangeable_rotors` gives them.
 
     Returns
     -------
@@ -181,7 +233,7 @@ def canonical_labels(
     frames = positions.numpy().astype(np.float64)
     order = np.tile(np.arange(frames.shape[1]), (len(frames), 1))
     rows = np.arange(len(frames))[:, None]
-    for reference, neighbour, centre, *hydrogens in atom_table.rotors.tolist():
+    for reference, neighbour, centre, *hydrogens in rotors.tolist():
         axis = frames[:, centre] - frames[:, neighbour]
         axis /= np.linalg.norm(axis, axis=-1, keepdims=True)
         arm = frames[:, reference] - frames[:, neighbour]

@@ -1,16 +1,20 @@
 """Atoms from beads as arrays: batched, seeded, with the beads kept exactly."""
 
+import operator
+
 import numpy as np
 import torch
 from scipy.special import ndtri
 
-from openmm_cgvae.frames import canonical_labels
+from openmm_cgvae.frames import canonical_labels, interchangeable_rotors
 from openmm_cgvae.model import CGVAE
 
 # Constants of the SplitMix64 generator (Steele, Lea and Flood, OOPSLA 2014).
 GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 MIX_2 = np.uint64(0x94D049BB133111EB)
+
+N_SEEDS = 2**63
 
 
 class Sampler:
@@ -35,6 +39,10 @@ class Sampler:
         self.model = model.eval()
         self.graph = model.graph()
         self.batch_size = batch_size
+        # Only labels that can be turned with the beads kept.
+        self.rotors = np.empty((0, 6), dtype=np.int64)
+        if model.config.methyl_labels == "canonical":
+            self.rotors = interchangeable_rotors(model.atom_table, model.mapping)
 
     def sample(
         self, bead_positions: np.ndarray, frames: np.ndarray, n: int, seed: int
@@ -53,13 +61,20 @@ class Sampler:
         n : int
             Samples of each frame.
         seed : int
-            Seed.
+            Seed, at least 0 and less than 2**63.
 
         Returns
         -------
         ndarray, shape (n_frames, n, n_atoms, 3)
             Atom positions [A], float64.
+
+        Raises
+        ------
+        ValueError
+            If the seed is not possible.
         """
+        seed = _checked_seed(seed)
+        frames = np.asarray(frames)
         beads = np.asarray(bead_positions, dtype=np.float64)
         rows = np.repeat(np.arange(len(beads)), n)
         copies = np.tile(np.arange(n), len(beads))
@@ -71,7 +86,7 @@ class Sampler:
             noise = torch.from_numpy(normal_noise(seed, *key, noise_shape))
             parts.append(self._decode(beads[rows[chosen]], noise))
         atoms = np.concatenate(parts) if parts else np.empty((0, self.graph.n_atoms, 3))
-        if self.model.config.methyl_labels == "canonical":
+        if len(self.rotors):
             atoms = self._random_labels(atoms, seed, frames[rows], copies)
         return atoms.reshape(len(beads), n, self.graph.n_atoms, 3)
 
@@ -91,26 +106,26 @@ class Sampler:
         ndarray, shape (n_frames, n_atoms, 3)
             What the model makes of them [A].
         """
-        atoms = torch.from_numpy(np.asarray(positions, dtype=np.float32))
-        order = np.tile(np.arange(atoms.shape[1]), (len(atoms), 1))
-        if self.model.config.methyl_labels == "canonical":
-            atoms, order = canonical_labels(atoms, self.model.atom_table)
-        parts = []
-        for chunk in atoms.split(self.batch_size):
-            beads = self.model.mapping.project(chunk.double().numpy())
-            centre = beads.mean(1, keepdims=True)
-            batch = self.graph.batch(
-                torch.from_numpy((beads - centre).astype(np.float32)),
-                chunk - torch.from_numpy(centre.astype(np.float32)),
-            )
-            with torch.inference_mode():
-                mean = self.model.encoder(batch).mean
-                made = self.model.decode(batch, mean)
-            parts.append(self._exact(made, beads, centre))
-        labelled = np.concatenate(parts)
-        back = np.empty_like(labelled)
-        back[np.arange(len(back))[:, None], order] = labelled
+        given = torch.from_numpy(np.asarray(positions, dtype=np.float64))
+        labelled, order = canonical_labels(given, self.rotors)
+        made = np.empty(labelled.shape)
+        for start in range(0, len(made), self.batch_size):
+            chosen = slice(start, start + self.batch_size)
+            made[chosen] = self._encode_decode(labelled[chosen].numpy())
+        back = np.empty_like(made)
+        back[np.arange(len(back))[:, None], order] = made
         return back
+
+    def _encode_decode(self, atoms: np.ndarray) -> np.ndarray:
+        beads = self.model.mapping.project(atoms)
+        centre = beads.mean(1, keepdims=True)
+        batch = self.graph.batch(
+            torch.from_numpy((beads - centre).astype(np.float32)),
+            torch.from_numpy((atoms - centre).astype(np.float32)),
+        )
+        with torch.inference_mode():
+            made = self.model.decode(batch, self.model.encoder(batch).mean)
+        return self._exact(made, beads, centre)
 
     def _decode(self, beads: np.ndarray, noise: torch.Tensor) -> np.ndarray:
         centre = beads.mean(1, keepdims=True)
@@ -131,11 +146,10 @@ class Sampler:
         self, atoms: np.ndarray, seed: int, frames: np.ndarray, copies: np.ndarray
     ) -> np.ndarray:
         """Turn each rotor's labels by 0, 1 or 2 places: all three are as likely."""
-        rotors = self.model.atom_table.rotors
         order = np.tile(np.arange(atoms.shape[1]), (len(atoms), 1))
-        # Another stream than the latents': the complement of the seed.
-        raw = random_bits(~np.uint64(seed), frames, copies, len(rotors))
-        for rotor, turns in zip(rotors, (raw % np.uint64(3)).T, strict=True):
+        # Another stream than the latents': the complement of a seed is no seed.
+        raw = random_bits(~np.uint64(seed), frames, copies, len(self.rotors))
+        for rotor, turns in zip(self.rotors, (raw % np.uint64(3)).T, strict=True):
             places = (np.arange(3) + turns.astype(np.int64)[:, None]) % 3
             order[:, rotor[3:]] = rotor[3:][places]
         return atoms[np.arange(len(atoms))[:, None], order]
@@ -200,6 +214,19 @@ def normal_noise(
     bits = random_bits(seed, frames, copies, int(np.prod(shape)))
     uniform = ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
     return ndtri(uniform).astype(np.float32).reshape(-1, *shape)
+
+
+def _checked_seed(seed: int) -> int:
+    try:
+        number = -1 if isinstance(seed, bool) else operator.index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number < N_SEEDS:
+        raise ValueError(
+            f"`seed` is {seed!r} but must be a whole number of at least 0 and less "
+            "than 2**63"
+        )
+    return number
 
 
 def _mixed(bits: np.ndarray) -> np.ndarray:
