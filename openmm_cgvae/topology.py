@@ -3,16 +3,18 @@
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, no_type_check
 
 import MDAnalysis as mda
 import numpy as np
 from MDAnalysis.exceptions import NoDataError
+from MDAnalysis.lib.distances import minimize_vectors
 from rdkit import Chem
 
 HYDROGEN, CARBON, NITROGEN, OXYGEN = 1, 6, 7, 8
 
 
+@no_type_check  # arrays may be given as lists; wrong ones are refused by a sentence
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AtomTable:
     """Names, elements, residues, bonds and stereocentres of one molecule.
@@ -69,29 +71,24 @@ class AtomTable:
 
     def __post_init__(self) -> None:
         """Freeze the arrays and check that the fields fit together."""
-        shapes = {
-            "atomic_numbers": (np.int64, (-1,)),
-            "masses": (np.float64, (-1,)),
-            "residue_of_atom": (np.int64, (-1,)),
-            "bonds": (np.int64, (-1, 2)),
-            "stereocentres": (np.int64, (-1, 4)),
-        }
-        for name, (dtype, shape) in shapes.items():
-            array = np.array(getattr(self, name), dtype=dtype).reshape(shape)
+        widths = {"bonds": 2, "stereocentres": 4}
+        for name in (*_PER_ATOM, *widths):
+            array = _checked_array(name, getattr(self, name), widths.get(name))
             array.setflags(write=False)
             object.__setattr__(self, name, array)
         self._check()
 
     def _check(self) -> None:
         n_atoms = len(self.names)
-        for name in ("atomic_numbers", "masses", "residue_of_atom"):
+        for name in _PER_ATOM:
             if len(getattr(self, name)) != n_atoms:
                 raise ValueError(
                     f"`{name}` has {len(getattr(self, name))} entries but `names` has "
                     f"{n_atoms}; give one per atom"
                 )
         steps = np.diff(self.residue_of_atom, prepend=0)
-        if n_atoms and ((steps < 0) | (steps > 1)).any():
+        is_counted = (steps >= 0) & (steps <= 1)
+        if n_atoms and not (is_counted.all() and self.residue_of_atom[0] == 0):
             raise ValueError(
                 "`residue_of_atom` must count residues from 0 without gaps and keep "
                 "the atoms of a residue together; sort the atoms by residue"
@@ -110,6 +107,18 @@ class AtomTable:
                     f"`{name}` names atom {index.max()} or a negative one but there "
                     f"are {n_atoms} atoms; count atoms from 0"
                 )
+        self._check_bonds()
+
+    def _check_bonds(self) -> None:
+        n_different = len(np.unique(self.bonds, axis=0))
+        if (
+            n_different < len(self.bonds)
+            or (self.bonds[:, 0] >= self.bonds[:, 1]).any()
+        ):
+            raise ValueError(
+                "`bonds` holds a pair twice, or one that does not rise; give every "
+                "bond once, as i < j"
+            )
 
     @classmethod
     def from_universe(cls, atoms: "mda.Universe | mda.AtomGroup") -> "AtomTable":
@@ -118,8 +127,8 @@ class AtomTable:
         Parameters
         ----------
         atoms : MDAnalysis.Universe or AtomGroup
-            Needs elements, bonds and the positions of the current frame, which
-            say what hand each stereocentre has.
+            Needs elements, masses, bonds and the positions of the current frame,
+            which say what hand each stereocentre has.
 
         Returns
         -------
@@ -129,9 +138,15 @@ class AtomTable:
         Raises
         ------
         ValueError
-            If elements or bonds are missing, or the residues are interleaved.
+            If something is missing, an atom comes twice, or the residues are
+            interleaved.
         """
         group = atoms.atoms
+        if not len(group) or len(set(group.indices)) < len(group):
+            raise ValueError(
+                f"`atoms` has {len(group)} atoms, {len(set(group.indices))} of them "
+                "different; select every atom of a molecule once"
+            )
         elements = _elements(group)
         bonds = _bonds(group)
         residues = group.residues
@@ -140,16 +155,18 @@ class AtomTable:
         return cls(
             names=tuple(str(name) for name in _attribute(group, "names", "")),
             atomic_numbers=numbers,
-            masses=np.asarray(group.masses, dtype=np.float64),
+            masses=np.asarray(_needed(group, "masses"), dtype=np.float64),
             residue_of_atom=np.array([position[r] for r in group.resindices]),
             residue_names=tuple(map(str, _attribute(residues, "resnames", "UNK"))),
-            residue_ids=tuple(int(resid) for resid in residues.resids),
+            residue_ids=tuple(map(int, _needed(residues, "resids"))),
             insertion_codes=tuple(
                 str(code).strip() for code in _attribute(residues, "icodes", "")
             ),
             chain_ids=tuple(_chain_ids(residues)),
             bonds=bonds,
-            stereocentres=_stereocentres(numbers, bonds, group.positions),
+            stereocentres=_stereocentres(
+                numbers, bonds, _needed(group, "positions"), group.dimensions
+            ),
         )
 
     @property
@@ -241,7 +258,14 @@ class AtomTable:
         -------
         ndarray of int, shape (n_pairs, 2)
             Pairs ``i < j``, sorted.
+
+        Raises
+        ------
+        ValueError
+            If ``n_bonds`` is less than one.
         """
+        if n_bonds < 1:
+            raise ValueError(f"`n_bonds` is {n_bonds} but must be at least 1")
         pairs: set[tuple[int, int]] = set()
         for start in range(self.n_atoms):
             seen = {start}
@@ -277,19 +301,21 @@ class AtomTable:
             If a field is missing, unknown, or has the wrong type.
         """
         wanted = {field.name for field in fields(cls)}
-        if set(plain) != wanted:
+        if not isinstance(plain, MappingABC) or set(plain) != wanted:
             raise ValueError(
-                f"`plain` has the keys {sorted(plain)} but an atom table has "
-                f"{sorted(wanted)}; the file was not written by this package"
+                f"`plain` is not a record with the keys {', '.join(sorted(wanted))}; "
+                "give what AtomTable.to_dict gave"
             )
-        values = dict(plain)
-        for name in ("names", "residue_names", "insertion_codes", "chain_ids"):
-            values[name] = tuple(map(str, plain[name]))
-        try:
-            values["residue_ids"] = tuple(map(int, plain["residue_ids"]))
-            return cls(**values)
-        except (TypeError, OverflowError) as error:
-            raise ValueError(f"`plain` is not an atom table: {error}") from error
+        values: dict[str, Any] = {}
+        for name, value in plain.items():
+            if not isinstance(value, list | tuple):
+                raise ValueError(f"`{name}` is {value!r} but must be a list")
+            if name in _TEXTS and not all(isinstance(word, str) for word in value):
+                raise ValueError(f"`{name}` must be a list of words")
+            if name == "residue_ids" and not all(type(i) is int for i in value):
+                raise ValueError(f"`{name}` must be a list of whole numbers")
+            values[name] = tuple(value)
+        return cls(**values)
 
     def _is_element(self, a: int, number_a: int, b: int, number_b: int) -> bool:
         numbers = self.atomic_numbers
@@ -307,6 +333,31 @@ class AtomTable:
         )
 
 
+_PER_ATOM = ("atomic_numbers", "masses", "residue_of_atom")
+_TEXTS = ("names", "residue_names", "insertion_codes", "chain_ids")
+
+
+def _checked_array(name: str, values: Any, width: int | None) -> np.ndarray:
+    """Return a copy as an array of the right kind and shape, or say what is wrong."""
+    dtype = np.dtype(np.float64 if name == "masses" else np.int64)
+    try:
+        array = np.array(values)
+    except ValueError as error:
+        raise ValueError(f"`{name}` is not an array ({error})") from error
+    if array.size == 0:
+        return np.empty((0,) if width is None else (0, width), dtype=dtype)
+    is_shaped = array.ndim == 1 if width is None else array.shape[1:] == (width,)
+    if not is_shaped or array.dtype.kind not in ("iuf" if dtype.kind == "f" else "iu"):
+        raise ValueError(
+            f"`{name}` has shape {array.shape} and type {array.dtype} but must be "
+            f"{'' if dtype.kind == 'f' else 'whole '}numbers of shape "
+            f"{'(n,)' if width is None else f'(n, {width})'}"
+        )
+    if dtype.kind == "f" and not (np.isfinite(array) & (array >= 0)).all():
+        raise ValueError(f"`{name}` must be finite and not negative")
+    return array.astype(dtype)
+
+
 def _directed(bonds: np.ndarray) -> list[tuple[int, int]]:
     return [pair for i, j in bonds.tolist() for pair in ((i, j), (j, i))]
 
@@ -316,6 +367,16 @@ def _attribute(group: Any, name: str, default: str) -> list[Any]:
         return list(getattr(group, name))
     except NoDataError:
         return [default] * len(group)
+
+
+def _needed(group: Any, name: str) -> np.ndarray:
+    try:
+        return np.asarray(getattr(group, name))
+    except NoDataError as error:
+        raise ValueError(
+            f"`atoms` has no {name}; read a structure that holds them or call "
+            f"universe.add_TopologyAttr or universe.load_new first"
+        ) from error
 
 
 def _chain_ids(residues: "mda.ResidueGroup") -> list[str]:
@@ -363,7 +424,9 @@ def _bonds(group: "mda.AtomGroup") -> np.ndarray:
     pairs = np.sort(rank[np.asarray(bonded, dtype=int)].reshape(-1, 2), axis=1)
     # A PDB file often holds the bonds of its odd residues only.
     alone = np.setdiff1d(np.arange(len(group)), pairs)
-    if len(alone) and len(group) > 1:
+    # An ion has none, and is its whole residue.
+    alone = alone[[len(atom.residue.atoms) > 1 for atom in group[alone]]]
+    if len(alone):
         atom = group[int(alone[0])]
         raise ValueError(
             f"`atoms` has bonds, but none for {len(alone)} atoms such as {atom.name} "
@@ -402,7 +465,10 @@ def _skeleton(atomic_numbers: np.ndarray, bonds: np.ndarray) -> Chem.Mol:
 
 
 def _stereocentres(
-    atomic_numbers: np.ndarray, bonds: np.ndarray, positions: np.ndarray
+    atomic_numbers: np.ndarray,
+    bonds: np.ndarray,
+    positions: np.ndarray,
+    box: np.ndarray | None,
 ) -> np.ndarray:
     """Find atoms with four different neighbours, listed so that the volume is > 0.
 
@@ -421,6 +487,8 @@ def _stereocentres(
         kept = [i for i in around if atomic_numbers[i] != HYDROGEN][:3]
         kept += [i for i in around if i not in kept][: 3 - len(kept)]
         arms = positions[kept].astype(np.float64) - positions[centre]
+        if box is not None and box.all():  # the molecule may be cut by the box
+            arms = minimize_vectors(arms, box)
         if np.linalg.det(arms) < 0:
             kept[0], kept[1] = kept[1], kept[0]
         rows.append((centre, *kept))
