@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 
 import MDAnalysis as mda
 import numpy as np
@@ -6,7 +7,7 @@ import openmm
 import pytest
 from openmm import app, unit
 
-from openmm_cgvae import minimiser
+from openmm_cgvae import minimiser, relaxation
 from openmm_cgvae.data import data_path
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.openmm_system import make_system
@@ -300,3 +301,32 @@ def test_bad_calls_get_a_sentence(system, mapping, noisy) -> None:
         minimise_restrained(
             system, start, mapping, settings=RelaxationSettings(platform="Abacus")
         )
+
+
+def test_only_lost_coordinates_are_forgiven(
+    system, mapping, noisy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = "Particle coordinate is NaN."
+
+    def fail(*_) -> None:
+        raise openmm.OpenMMException(message)
+
+    monkeypatch.setattr(openmm.LocalEnergyMinimizer, "minimize", fail)
+    start = noisy(0.1, 1)
+    result = minimise_restrained(system, start, mapping)
+    np.testing.assert_array_equal(result.positions, start)
+    assert not result.converged.any()
+    message = "Out of memory"
+    with pytest.raises(openmm.OpenMMException, match="Out of memory"):
+        minimise_restrained(system, start, mapping)
+
+
+def test_a_dead_worker_is_explained(
+    system, mapping, noisy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_) -> None:
+        raise BrokenProcessPool("gone")
+
+    monkeypatch.setattr(relaxation.ProcessPoolExecutor, "map", die)
+    with pytest.raises(RuntimeError, match="`workers` is 2 but a worker process died"):
+        minimise_restrained(system, noisy(0.1, 2), mapping, workers=2)
