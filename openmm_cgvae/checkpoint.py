@@ -1,15 +1,16 @@
 """One self-sufficient file for a model: safetensors with a JSON header."""
 
+import hashlib
 import json
 import os
-import tempfile
+import uuid
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from openmm_cgvae._version import __version__
 from openmm_cgvae.mapping import Mapping
@@ -40,8 +41,14 @@ def save_model(model: CGVAE, path: str | os.PathLike[str]) -> Path:
     ------
     ValueError
         If the model has no molecule.
+    TypeError
+        If its provenance is not of plain JSON types.
     """
     target = Path(path)
+    tensors = {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in model.state_dict().items()
+    }
     header = {
         "format": FORMAT,
         "version": __version__,
@@ -51,19 +58,17 @@ def save_model(model: CGVAE, path: str | os.PathLike[str]) -> Path:
         "atom_table": model.atom_table.to_dict(),
         "mapping": model.mapping.to_dict(),
         "provenance": model.provenance,
+        "weights_sha256": _digest_of(tensors),
     }
-    tensors = {
-        name: tensor.detach().cpu().contiguous()
-        for name, tensor in model.state_dict().items()
-    }
+    header["header_sha256"] = _digest_of_header(header)
+    content = save(tensors, metadata={HEADER_KEY: json.dumps(header)})
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=SUFFIX)
-    os.close(handle)
+    unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
-        save_file(tensors, temporary, metadata={HEADER_KEY: json.dumps(header)})
-        Path(temporary).replace(target)
+        unfinished.write_bytes(content)
+        unfinished.replace(target)
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
     return target
 
 
@@ -119,20 +124,27 @@ def load_file(path: str | os.PathLike[str]) -> CGVAE:
             config = ModelConfig.from_dict(header["config"])
             _check_shapes(config, header, shapes)
             model = _model(config, header)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            _load_weights(model, {name: file.get_tensor(name) for name in shapes})
+            if _digest_of(model.state_dict()) != header["weights_sha256"]:
+                raise ValueError("the weights are not those that were written")
+        except _NO_MODEL as error:
             raise ValueError(
                 f"`path` is {source}, whose header and tensors do not make a model "
                 f"({error}); get the file again"
             ) from error
-        weights = {name: file.get_tensor(name) for name in shapes}
-    broken = [name for name, w in weights.items() if not torch.isfinite(w).all()]
-    if broken:
-        raise ValueError(
-            f"`path` is {source}, whose tensor {broken[0]} holds values that are not "
-            "numbers; get the file again"
-        )
-    model.load_state_dict(weights)
     return model.eval()
+
+
+# What torch and the records raise on nonsense, sizes beyond 64 bits included.
+_NO_MODEL = (
+    AttributeError,
+    KeyError,
+    OverflowError,
+    RuntimeError,
+    SafetensorError,
+    TypeError,
+    ValueError,
+)
 
 
 def _opened(path: str | os.PathLike[str]) -> Any:
@@ -161,7 +173,7 @@ def _header(file: Any, source: Path) -> dict[str, Any]:
     try:
         header = json.loads(text)
         number = header["format"]
-    except (json.JSONDecodeError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
             f"`path` is {source}, whose header cannot be read ({error}); "
             "get the file again"
@@ -171,6 +183,11 @@ def _header(file: Any, source: Path) -> dict[str, Any]:
             f"`path` is {source}, a model file of format {number!r}, but this version "
             f"reads format {FORMAT}; update openmm_cgvae"
         )
+    if header.pop("header_sha256", None) != _digest_of_header(header):
+        raise ValueError(
+            f"`path` is {source}, whose header was changed after it was written; "
+            "get the file again"
+        )
     return header
 
 
@@ -178,6 +195,9 @@ def _check_shapes(
     config: ModelConfig, header: dict[str, Any], shapes: dict[str, list[int]]
 ) -> None:
     """Refuse a header whose network is not the one in the file, before it is built."""
+    words = header["vocabulary"]
+    if not isinstance(words, list) or not all(isinstance(w, str) for w in words):
+        raise ValueError("the vocabulary is not a list of words")
     deepest = max(config.encoder_layers, config.prior_layers, config.decoder_layers)
     if deepest > len(shapes):
         raise ValueError(f"the header asks for {deepest} layers")
@@ -193,8 +213,32 @@ def _check_shapes(
         raise ValueError(f"the tensor {names[0]} is missing, unknown or misshapen")
 
 
+def _load_weights(model: CGVAE, weights: dict[str, torch.Tensor]) -> None:
+    for name, wanted in model.state_dict().items():
+        if weights[name].dtype != wanted.dtype:
+            raise ValueError(f"the tensor {name} is of type {weights[name].dtype}")
+        if not torch.isfinite(weights[name]).all():
+            raise ValueError(f"the tensor {name} holds values that are not numbers")
+    model.load_state_dict(weights)
+
+
+def _digest_of_header(header: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(header).encode()).hexdigest()
+
+
+def _digest_of(tensors: dict[str, torch.Tensor]) -> str:
+    """Hash names and values, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
 def _model(config: ModelConfig, header: dict[str, Any]) -> CGVAE:
-    return CGVAE(
+    if not isinstance(header["provenance"], dict):
+        raise ValueError("the provenance is not a record")
+    model = CGVAE(
         config,
         header["vocabulary"],
         molecule=Molecule(
@@ -203,3 +247,5 @@ def _model(config: ModelConfig, header: dict[str, Any]) -> CGVAE:
         ),
         provenance=header["provenance"],
     )
+    model.graph()  # raises where atoms, beads and vocabulary do not fit together
+    return model
