@@ -12,6 +12,7 @@ from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.decoder import LocalFrameDecoder, VectorDecoder, place_atoms
 from openmm_cgvae.model.encoder import DistanceEncoder, SignedEncoder
+from openmm_cgvae.model.flow import FlowDistribution
 from openmm_cgvae.model.gaussian import Gaussian
 from openmm_cgvae.model.prior import Prior
 from openmm_cgvae.topology import AtomTable
@@ -30,11 +31,12 @@ class Molecule:
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
-    """What a forward pass gives: atoms [A], posterior and prior of the latents."""
+    """What a forward pass gives: atoms [A], latents, their posterior and prior."""
 
     positions: Float[Tensor, "n_atoms 3"]
+    latents: Float[Tensor, "n_beads n_channels"]
     posterior: Gaussian
-    prior: Gaussian
+    prior: Gaussian | FlowDistribution
 
 
 class CGVAE(nn.Module):
@@ -129,8 +131,9 @@ class CGVAE(nn.Module):
             Atoms, posterior and prior.
         """
         posterior = self.encoder(batch)
-        positions = self.decode(batch, posterior.draw(noise))
-        return Reconstruction(positions, posterior, self.prior(batch))
+        latents = posterior.draw(noise)
+        positions = self.decode(batch, latents)
+        return Reconstruction(positions, latents, posterior, self.prior(batch))
 
     def decode(
         self, batch: GraphBatch, latents: Float[Tensor, "n_beads n_channels"]

@@ -5,6 +5,7 @@ from typing import Any, Literal, get_args, no_type_check
 
 Encoder = Literal["distances", "signed"]
 Decoder = Literal["vectors", "local_frames"]
+PriorForm = Literal["gaussian", "flow"]
 Messages = Literal["product", "sender"]
 Likelihood = Literal["fixed", "learned"]
 AtomTypes = Literal["element", "identity"]
@@ -34,6 +35,11 @@ class ModelConfig:
         bead has.
     decoder : {"vectors", "local_frames"}
         Eqs. 5, 6 and 8 as printed, or atoms placed in learned local frames.
+    prior : {"gaussian", "flow"}
+        The paper's Gaussian for every bead, or a flow of ``flow_layers`` couplings
+        on top of it, which can follow a posterior of several bumps.
+    flow_layers : int
+        Couplings of the flow (flow prior only).
     messages : {"product", "sender"}
         Whether L4 acts on h_i * h_j, as printed, or on h_j alone, which costs one
         network call a node instead of one an edge.
@@ -83,6 +89,8 @@ class ModelConfig:
     bead_cutoff: float = 9.5
     encoder: Encoder = "distances"
     decoder: Decoder = "vectors"
+    prior: PriorForm = "gaussian"
+    flow_layers: int = 4
     messages: Messages = "product"
     likelihood: Likelihood = "fixed"
     atom_types: AtomTypes = "element"

@@ -1,5 +1,6 @@
 """Gaussian: a diagonal normal distribution and the head that makes one."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +28,14 @@ class Gaussian:
     def draw(self, noise: Float[Tensor, "n_beads n_channels"]) -> Tensor:
         """Turn standard normal noise into a sample."""
         return self.mean + self.std * noise
+
+    def log_density(
+        self, latents: Float[Tensor, "n_beads n_channels"]
+    ) -> Float[Tensor, " n_beads"]:
+        """Give the logarithm of the density of latents, summed over channels."""
+        scaled = (latents - self.mean) / self.std
+        constant = 0.5 * math.log(2 * math.pi)
+        return (-0.5 * scaled**2 - torch.log(self.std) - constant).sum(-1)
 
 
 class GaussianHead(nn.Module):

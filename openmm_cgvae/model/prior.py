@@ -6,6 +6,7 @@ from openmm_cgvae.graphs import GraphBatch
 from openmm_cgvae.model.basis import RadialBasis
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.encoder import bead_graph
+from openmm_cgvae.model.flow import Coupling, FlowDistribution
 from openmm_cgvae.model.gaussian import Gaussian, GaussianHead
 from openmm_cgvae.model.messages import InvariantMessage
 
@@ -39,8 +40,13 @@ class Prior(nn.Module):
             for _ in range(config.prior_layers)
         )
         self.head = GaussianHead(config.n_channels)
+        if config.prior == "flow":
+            self.flow = nn.ModuleList(
+                Coupling(config, self.basis.n_functions, moves_first=bool(layer % 2))
+                for layer in range(config.flow_layers)
+            )
 
-    def forward(self, batch: GraphBatch) -> Gaussian:
+    def forward(self, batch: GraphBatch) -> Gaussian | FlowDistribution:
         """Give the prior of the latents.
 
         Parameters
@@ -50,8 +56,8 @@ class Prior(nn.Module):
 
         Returns
         -------
-        Gaussian
-            Mean and standard deviation, shape (n_beads, n_channels).
+        Gaussian or FlowDistribution
+            What draws latents of shape (n_beads, n_channels) and gives their density.
         """
         edges = bead_graph(batch, self.basis)
         fingerprints = self.embedding(batch.atom_types) / self.config.pool_degree
@@ -60,4 +66,7 @@ class Prior(nn.Module):
         ).index_add(0, batch.bead_of_atom, fingerprints)
         for message in self.messages:
             scalars = scalars + message(edges, scalars)
-        return self.head(scalars)
+        base = self.head(scalars)
+        if self.config.prior == "gaussian":
+            return base
+        return FlowDistribution(base, self.flow, scalars, edges)
