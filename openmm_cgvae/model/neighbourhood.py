@@ -162,7 +162,7 @@ class SparseNeighbourhood(Neighbourhood):
         """Sum filtered values; see `Neighbourhood`."""
         weights = self.basis @ filters
         extra = (1,) * (values.dim() - 2)
-        shaped = weights.reshape(len(weights), *extra, -1)
+        shaped = weights.reshape(len(weights), *extra, weights.shape[1])
         return self._collect(shaped * values[self.senders])
 
     def filtered_directions(
