@@ -73,10 +73,7 @@ def bond_length(positions: Tensor, batch: GraphBatch) -> Float[Tensor, ""]:
     Tensor
         Mean over the pairs of each molecule, then over molecules (section 4.4).
     """
-    made = _pair_distances(positions, batch)
-    true = _pair_distances(_reference(batch), batch)
-    of_pair = batch.molecule_of_atom[batch.close_pairs[:, 0]]
-    return _molecule_mean((made - true) ** 2, of_pair, batch)
+    return _molecule_mean(*_pair_errors(positions, batch), batch)
 
 
 def kl_divergence(posterior: Gaussian, prior: Gaussian) -> Float[Tensor, " n_beads"]:
@@ -156,12 +153,12 @@ def objective(
     log_noise = model.log_noise[batch.atom_types]
     errors = ((result.positions - _reference(batch)) ** 2).sum(-1)
     surprise = 0.5 * errors * torch.exp(-2 * log_noise) + 3 * log_noise
-    fit = _molecule_mean(surprise, batch.molecule_of_atom, batch)
-    pairs_per_atom = len(batch.close_pairs) / batch.n_atoms
+    atoms = batch.molecule_of_atom
+    fit = _molecule_mean(surprise, atoms, batch)
+    stretch = _molecule_mean(*_pair_errors(result.positions, batch), batch, per=atoms)
+    whole = _molecule_mean(divergence, batch.molecule_of_bead, batch, per=atoms)
     stiffness = 0.5 * BOND_SHARE / BOND_NOISE**2
-    fit = fit + pairs_per_atom * stiffness * bonds
-    beads_per_atom = batch.n_beads / batch.n_atoms
-    total = fit + kl_weight * beads_per_atom * per_bead
+    total = fit + stiffness * stretch + kl_weight * whole
     return LossTerms(total, squared, bonds, per_bead)
 
 
@@ -174,14 +171,29 @@ def _reference(batch: GraphBatch) -> Tensor:
     return batch.atom_positions
 
 
+def _pair_errors(positions: Tensor, batch: GraphBatch) -> tuple[Tensor, Tensor]:
+    """Give the squared errors of the distances of close pairs, and their molecules."""
+    made = _pair_distances(positions, batch)
+    true = _pair_distances(_reference(batch), batch)
+    return (made - true) ** 2, batch.molecule_of_atom[batch.close_pairs[:, 0]]
+
+
 def _pair_distances(positions: Tensor, batch: GraphBatch) -> Tensor:
     first, second = batch.close_pairs.unbind(1)
     return torch.linalg.vector_norm(positions[first] - positions[second], dim=-1)
 
 
-def _molecule_mean(values: Tensor, molecules: Tensor, batch: GraphBatch) -> Tensor:
+def _molecule_mean(
+    values: Tensor, molecules: Tensor, batch: GraphBatch, per: Tensor | None = None
+) -> Tensor:
+    """Sum over each molecule, divide by how many it has, average over molecules.
+
+    ``molecules`` holds the molecule of each value; ``per`` that of what to divide
+    by, the values themselves by default.
+    """
+    divisor = molecules if per is None else per
     if batch.is_uniform:
-        return values.mean()
+        return values.sum() / max(len(divisor), 1)
     totals = values.new_zeros(batch.n_molecules).index_add(0, molecules, values)
-    counts = torch.bincount(molecules, minlength=batch.n_molecules)
+    counts = torch.bincount(divisor, minlength=batch.n_molecules)
     return (totals / counts.clamp(min=1)).mean()
