@@ -9,6 +9,7 @@ import MDAnalysis as mda
 from MDAnalysis.exceptions import NoDataError
 
 from openmm_cgvae.checkpoint import SUFFIX, load_file, read_header
+from openmm_cgvae.mapping import Mapping
 
 if TYPE_CHECKING:
     from openmm_cgvae.model import CGVAE
@@ -113,18 +114,26 @@ def find_model(universe: "mda.Universe | mda.AtomGroup") -> "CGVAE":
         If no shipped model fits, or several do.
     """
     wanted = bead_names_of(universe.atoms)
-    beads = {name: _shipped_beads(name) for name in list_models()}
+    headers = {name: _header_of(model_path(name)) for name in list_models()}
+    beads = {name: bead_names_of_model(header) for name, header in headers.items()}
     fitting = [name for name, names in beads.items() if names == wanted]
     if len(fitting) == 1:
         return load_model(fitting[0])
-    known = "; ".join(f"{name}: {spell(names)}" for name, names in beads.items())
     if fitting:
         raise LookupError(
             f"`universe` has the beads of several models, {', '.join(fitting)}; "
             "choose one with model="
         )
+    makes = {name: header["atom_table"]["names"] for name, header in headers.items()}
+    atomistic = [name for name in makes if makes[name] == [atom for _, atom in wanted]]
+    if atomistic:
+        raise LookupError(
+            f"`universe` has the {len(wanted)} atoms that {', '.join(atomistic)} make, "
+            "but beads are wanted; use coarse_grain(universe, model.mapping)"
+        )
+    known = "; ".join(f"{name}: {spell(names)}" for name, names in beads.items())
     raise LookupError(
-        f"`universe` has the beads {spell(wanted)}, which no shipped model has ({known}"
+        f"`universe` has {spell(wanted)}, which no shipped model has ({known}"
         "); give model= or train one with openmm_cgvae.train"
     )
 
@@ -160,11 +169,10 @@ def bead_names_of_model(header: dict[str, Any]) -> tuple[BeadName, ...]:
     tuple of (str, str)
         Residue and bead names; a bead is in the residue of its first atom.
     """
-    table, mapping = header["atom_table"], header["mapping"]
-    bead_of_atom = list(mapping["bead_of_atom"])
-    first = [bead_of_atom.index(bead) for bead in range(len(mapping["bead_names"]))]
+    table, mapping = header["atom_table"], Mapping.from_dict(header["mapping"])
+    first = [mapping.atoms_of_bead(bead)[0] for bead in range(mapping.n_beads)]
     residues = [table["residue_names"][table["residue_of_atom"][a]] for a in first]
-    return tuple(zip(residues, mapping["bead_names"], strict=True))
+    return tuple(zip(residues, mapping.bead_names, strict=True))
 
 
 def spell(names: tuple[BeadName, ...]) -> str:
@@ -175,8 +183,8 @@ def spell(names: tuple[BeadName, ...]) -> str:
 
 
 @lru_cache
-def _shipped_beads(name: str) -> tuple[BeadName, ...]:
-    return bead_names_of_model(read_header(model_path(name)))
+def _header_of(path: Path) -> dict[str, Any]:
+    return read_header(path)
 
 
 def _attribute(group: "mda.AtomGroup", name: str) -> list[str]:
