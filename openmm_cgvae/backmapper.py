@@ -1,7 +1,7 @@
 """Backmapper: coarse-grained universes in, atomistic structures out."""
 
 import os
-import uuid
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from MDAnalysis.lib.distances import minimize_vectors
 from tqdm.auto import tqdm
 
 from openmm_cgvae.ensemble import AtomisticEnsemble
+from openmm_cgvae.export import make_universe, structure_writer
 from openmm_cgvae.model import CGVAE
 from openmm_cgvae.pretrained import bead_names_of, find_model, load_model
 from openmm_cgvae.sampling import Sampler
@@ -135,7 +136,7 @@ class Backmapper:
 
         Frames are read, decoded and written a few hundred at a time, so memory does
         not grow with the trajectory. The file appears under its name when it is
-        complete.
+        complete. The universe stays at the frame it was at.
 
         Parameters
         ----------
@@ -157,12 +158,14 @@ class Backmapper:
 
         Raises
         ------
+        FileNotFoundError
+            If there is no such folder.
         ValueError
             If there is no frame to read, ``n`` is less than one, a bead has no
-            position, or the format is unknown.
+            position, the format is unknown, or it holds one structure and there are
+            more.
         """
         n, seed = _checked_count(n), checked_seed(seed)
-        target = Path(output)
         trajectory = self.beads.universe.trajectory
         numbers = range(trajectory.n_frames)[slice(start, stop, step)]
         if not len(numbers):
@@ -170,25 +173,21 @@ class Backmapper:
                 f"`start`, `stop`, `step` are {start}, {stop}, {step}, which is no "
                 f"frame of {trajectory.n_frames}; choose frames that exist"
             )
-        atoms = self.sample(seed=seed).to_universe()
-        temporary = target.with_name(f".{uuid.uuid4().hex}{target.suffix}")
+        table = self.model.atom_table
+        atoms = make_universe(table, np.zeros((1, table.n_atoms, 3)))
         bar = tqdm(
             total=len(numbers), desc="backmapping", unit="frame", disable=not progress
         )
+        here = trajectory.frame
+        writing = structure_writer(table, output, len(numbers) * n, "output")
         try:
-            with bar, mda.Writer(str(temporary), n_atoms=atoms.atoms.n_atoms) as writer:
+            with bar, writing as writer:
                 for chunk in self._chunks(numbers):
                     self._write(chunk, n, seed, atoms, writer)
                     bar.update(len(chunk))
-            temporary.replace(target)
-        except TypeError as error:
-            raise ValueError(
-                f"`output` is {target}, a format MDAnalysis cannot write ({error}); "
-                "use .xtc, .dcd, .trr or .pdb"
-            ) from error
         finally:
-            temporary.unlink(missing_ok=True)
-        return target
+            trajectory[here]
+        return Path(output)
 
     def _chunks(self, numbers: range) -> "Iterator[list[tuple]]":
         trajectory = self.beads.universe.trajectory
@@ -224,13 +223,17 @@ class Backmapper:
                 f"`universe` has no position for bead {bad[0]} in frame "
                 f"{timestep.frame} (not a number); mend or leave out the frame"
             )
+        with warnings.catch_warnings():
+            # A single structure has no time, which then is 0.
+            warnings.filterwarnings("ignore", message="Reader has no dt information")
+            time = float(timestep.time)
         box = timestep.dimensions
         if box is None or not np.any(box[:3]):
-            return timestep.frame, float(timestep.time), positions, None
+            return timestep.frame, time, positions, None
         # Bead after bead by the nearest image: the molecule is whole afterwards.
         steps = minimize_vectors(np.diff(positions, axis=0), box).astype(np.float64)
         whole = positions[0] + np.concatenate([np.zeros((1, 3)), steps.cumsum(0)])
-        return timestep.frame, float(timestep.time), whole, np.array(box)
+        return timestep.frame, time, whole, np.array(box)
 
     def _check_beads(self) -> None:
         table, mapping = self.model.atom_table, self.model.mapping

@@ -3,6 +3,8 @@
 import os
 import uuid
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from openmm_cgvae.openmm_system import (
 )
 from openmm_cgvae.topology import AtomTable
 
-__all__ = ["make_parmed", "make_universe", "write_structures"]
+__all__ = ["make_parmed", "make_universe", "structure_writer", "write_structures"]
 
 PLACEHOLDER_BOX_RECORDS = ("CRYST1    1.000    1.000    1.000", "REMARK     285 ")
 
@@ -104,25 +106,65 @@ def write_structures(
     ValueError
         If the format is unknown, or holds one structure and there are more or none.
     """
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"`path` is {str(path)!r} but there is no folder {str(path.parent)!r}; "
-            "make it first"
-        )
     if len(positions) == 0:
         raise ValueError("`positions` holds no sample to write; write one or more")
     universe = make_universe(atom_table, positions, boxes)
+    with structure_writer(atom_table, path, len(positions)) as writer:
+        for _ in universe.trajectory:
+            writer.write(universe.atoms)
+
+
+@contextmanager
+def structure_writer(
+    atom_table: AtomTable,
+    path: str | os.PathLike[str],
+    n_samples: int,
+    argument: str = "path",
+) -> Iterator[Any]:
+    """Open a writer of structures whose file appears when it is complete.
+
+    Parameters
+    ----------
+    atom_table : AtomTable
+        What the atoms are.
+    path : path-like
+        File to write; its ending tells the format. What was there stays until all is
+        written, and if something goes wrong.
+    n_samples : int
+        How many structures there will be.
+    argument : str
+        What errors call the path.
+
+    Yields
+    ------
+    MDAnalysis writer
+        Its ``write`` takes the atoms of `make_universe`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ValueError
+        If the format is unknown, or holds one structure and there are more.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"`{argument}` is {str(path)!r} but there is no folder "
+            f"{str(path.parent)!r}; make it first"
+        )
     # The ending stays the last part of the name, since it tells the format.
     unfinished = path.with_name(f".{uuid.uuid4().hex}-{path.name}")
     try:
         with warnings.catch_warnings():
             # The writers tell of columns that generated structures do not fill.
             warnings.simplefilter("ignore", UserWarning)
-            with _open_writer(unfinished, path, len(positions), atom_table) as writer:
-                for _ in universe.trajectory:
-                    writer.write(universe.atoms)
-        if path.suffix.lower() == ".pdb" and boxes is None:
+            writer = _open_writer(
+                unfinished, f"`{argument}` is {str(path)!r}", n_samples, atom_table
+            )
+            with writer:
+                yield writer
+        if path.suffix.lower() == ".pdb":
             _drop_placeholder_box(unfinished)
         unfinished.replace(path)
     finally:
@@ -174,7 +216,7 @@ def _segments(chain_ids: tuple[str, ...]) -> tuple[list[str], np.ndarray]:
 
 
 def _open_writer(
-    unfinished: Path, path: Path, n_samples: int, atom_table: AtomTable
+    unfinished: Path, given: str, n_samples: int, atom_table: AtomTable
 ) -> Any:
     n_atoms = atom_table.n_atoms
     # A writer of single frames first, if one frame is enough: a PDB file then has no
@@ -188,12 +230,12 @@ def _open_writer(
         mda.Writer(str(unfinished), n_atoms, multiframe=False)
     except (TypeError, ValueError):
         raise ValueError(
-            f"`path` is {str(path)!r} but MDAnalysis has no writer for this ending; "
-            "use .pdb, .gro, .xtc, .dcd or another format it writes"
+            f"{given} but MDAnalysis has no writer for this ending; use .pdb, .gro, "
+            ".xtc, .dcd or another format it writes"
         ) from reason
     raise ValueError(
-        f"`path` is {str(path)!r}, a format of single structures, but there are "
-        f"{n_samples} samples; use .pdb, .xtc or .dcd, or write one state"
+        f"{given}, a format of single structures, but there are {n_samples} samples; "
+        "use .pdb, .xtc or .dcd, or write one state"
     ) from reason
 
 
@@ -202,6 +244,15 @@ def _drop_placeholder_box(path: Path) -> None:
 
     OpenMM would take it for a box.
     """
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if not line.startswith(PLACEHOLDER_BOX_RECORDS)]
-    path.write_text("".join(kept), encoding="utf-8")
+    without = path.with_name(f"{path.name}.without")
+    try:
+        with (
+            path.open(encoding="utf-8") as lines,
+            without.open("w", encoding="utf-8") as kept,
+        ):
+            kept.writelines(
+                line for line in lines if not line.startswith(PLACEHOLDER_BOX_RECORDS)
+            )
+        without.replace(path)
+    finally:
+        without.unlink(missing_ok=True)
