@@ -1,0 +1,151 @@
+"""Train a model on a trajectory, from universe to model."""
+
+import hashlib
+import json
+import os
+import platform
+import tempfile
+from dataclasses import asdict, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import MDAnalysis as mda
+import torch
+
+from openmm_cgvae._version import __version__
+from openmm_cgvae.frames import Frames
+from openmm_cgvae.graphs import MoleculeGraph, atom_types_of
+from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.model import CGVAE, ModelConfig, Molecule
+from openmm_cgvae.topology import AtomTable
+from openmm_cgvae.training.config import TrainingConfig, configure
+from openmm_cgvae.training.data import TrainingData
+from openmm_cgvae.training.loop import fit
+
+
+def train(
+    atoms: "mda.Universe | mda.AtomGroup",
+    mapping: Mapping,
+    *,
+    preset: str = "fast",
+    model_options: dict[str, Any] | None = None,
+    training_options: dict[str, Any] | None = None,
+    run_directory: str | os.PathLike[str] | None = None,
+    frames: Frames | None = None,
+    progress: bool = True,
+) -> CGVAE:
+    """Train a model on a trajectory.
+
+    Blocks of time are held out for validation and test. The weights that did best
+    on the validation blocks are kept.
+
+    Parameters
+    ----------
+    atoms : MDAnalysis.Universe or AtomGroup
+        The molecule and its trajectory, with elements and bonds.
+    mapping : Mapping
+        How its atoms make beads.
+    preset : {"fast", "paper"}
+        Where the settings start from.
+    model_options, training_options : dict, optional
+        Fields of `ModelConfig` and `TrainingConfig` that differ from the preset.
+    run_directory : path-like, optional
+        Where checkpoints and the log are kept. A run found there is continued; a
+        finished one is only read. Without one, nothing is left behind.
+    frames : Frames, optional
+        The frames, if they have been read already.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    CGVAE
+        The trained model, in evaluation mode, with its provenance.
+
+    Raises
+    ------
+    ValueError
+        If an option, the mapping or the trajectory is not possible, the folder holds
+        another run, or the training came to values that are not numbers.
+
+    Examples
+    --------
+    See ``examples/train_your_own.py``.
+    """
+    model_config, config = configure(preset, model_options, training_options)
+    atom_table = AtomTable.from_universe(atoms)
+    # Refuse what does not fit before the trajectory is read.
+    vocabulary = sorted(set(atom_types_of(atom_table, model_config.atom_types)))
+    MoleculeGraph.from_records(atom_table, mapping, vocabulary)
+    molecule = Molecule(atom_table, mapping)
+    _new_model(model_config, vocabulary, molecule, config.seed)
+    frames = Frames.from_universe(atoms) if frames is None else frames
+    data = TrainingData.prepare(frames, atom_table, mapping, model_config, config)
+    model = _new_model(data.normalised(model_config), vocabulary, molecule, config.seed)
+    data = replace(data, graph=model.graph())
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary if run_directory is None else run_directory)
+        _claim(folder, model, config, frames)
+        fit(model, data, config, folder, progress=progress)
+    model.provenance = _provenance(model, config, frames, preset)
+    return model.eval()
+
+
+def _new_model(
+    config: ModelConfig, vocabulary: list[str], molecule: Molecule, seed: int
+) -> CGVAE:
+    """Make a model with random weights, without a trace in torch's generator."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return CGVAE(config, vocabulary, molecule=molecule)
+
+
+def _claim(folder: Path, model: CGVAE, config: TrainingConfig, frames: Frames) -> None:
+    """Note what a run is in its folder, or check that it is the same run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    note = folder / "settings.json"
+    content = frames.positions.contiguous().numpy().tobytes()
+    run = {
+        "model": asdict(model.config),
+        "training": asdict(config),
+        "mapping": model.mapping.to_dict(),
+        "atoms": model.atom_table.to_dict(),
+        "n_frames": frames.n_frames,
+        "frames_sha256": hashlib.sha256(content).hexdigest(),
+    }
+    text = json.dumps(run, indent=1)
+    if not note.exists():
+        unfinished = note.with_suffix(".new")
+        unfinished.write_text(text)
+        unfinished.replace(note)
+        return
+    try:
+        there = json.loads(note.read_text())
+    except ValueError:
+        there = {}
+    here = json.loads(text)
+    if there != here:
+        other = [name for name in here if there.get(name) != here[name]]
+        raise ValueError(
+            f"`run_directory` is {folder}, which holds a run with other settings "
+            f"({', '.join(other)} of its settings.json); choose another folder"
+        )
+
+
+def _provenance(
+    model: CGVAE, config: TrainingConfig, frames: Frames, preset: str
+) -> dict[str, Any]:
+    return {
+        "preset": preset,
+        "training": asdict(config),
+        "source": frames.source,
+        "n_frames": frames.n_frames,
+        "molecule": model.atom_table.describe(),
+        "date": date.today().isoformat(),
+        "versions": {
+            "openmm_cgvae": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }
