@@ -1,6 +1,7 @@
 """Evaluation: how good a model is on blocks of time it has not seen."""
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from openmm_cgvae.metrics import (
     energy_score,
     resolve_rotors,
     rmsd,
+    rmsd_per_structure,
     signed_volumes,
 )
 from openmm_cgvae.model import CGVAE
@@ -49,7 +51,7 @@ class Evaluation:
     energy_score_heavy : float
         Error less half the spread: a proper score, lower is better.
     right_handed : float
-        Share of stereocentres of the right hand.
+        Share of stereocentres of the right hand; nan without stereocentres.
     bead_residual : float
         Largest distance of a sample's bead from the bead it was made from.
     """
@@ -72,8 +74,12 @@ class Evaluation:
     bead_residual: float
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
-        """Write the numbers to a JSON file."""
-        Path(path).write_text(json.dumps(asdict(self), indent=1) + "\n")
+        """Write the numbers to a JSON file; what is not a number becomes null."""
+        plain = {
+            name: value if math.isfinite(value) else None
+            for name, value in asdict(self).items()
+        }
+        Path(path).write_text(json.dumps(plain, indent=1) + "\n")
 
     def __str__(self) -> str:
         """Give a table, one quantity a line."""
@@ -124,8 +130,8 @@ def evaluate(
             "samples of 1 frame are needed to measure their spread"
         )
     held_out = held_out_frames(model, frames)
-    step = max(1, len(held_out) // n_frames)
-    chosen = held_out[::step][:n_frames]
+    n_chosen = min(n_frames, len(held_out))
+    chosen = held_out[np.arange(n_chosen) * len(held_out) // n_chosen]
     truth = frames.positions[chosen].numpy().astype(np.float64)
     beads = model.mapping.project(truth)
     sampler = Sampler(model)
@@ -152,7 +158,8 @@ def held_out_frames(model: CGVAE, frames: Frames) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the trajectory is not as long as that of the training.
+        If the trajectory is not as long as that of the training, or the model does
+        not say how it was trained.
     """
     trained_on = model.provenance.get("n_frames")
     if trained_on != frames.n_frames or frames.n_atoms != model.mapping.n_atoms:
@@ -161,7 +168,12 @@ def held_out_frames(model: CGVAE, frames: Frames) -> np.ndarray:
             f"model was trained on {trained_on} frames of {model.mapping.n_atoms} "
             "atoms; give the trajectory of the training"
         )
-    settings = model.provenance["training"]
+    settings = model.provenance.get("training", {})
+    if not {"n_folds", "fold"} <= set(settings):
+        raise ValueError(
+            "`model` does not say in its provenance which frames were held out; "
+            "give a model that train made"
+        )
     return block_split(frames.n_frames, settings["n_folds"], settings["fold"]).test
 
 
@@ -180,9 +192,9 @@ def _measure(
     in_all = compare_bond_graphs(*graphs)
     in_rdkit = compare_bond_graphs(*graphs, radii="rdkit")
     score = energy_score(samples, truth, heavy)
-    ratio = calibration(samples, truth, heavy)
-    error = score / (1 - 0.5 * ratio)
+    error = float(rmsd_per_structure(samples, truth[:, None], heavy).mean())
     resolved = resolve_rotors(made, truth, table.rotors)
+    hands = signed_volumes(flat, table.stereocentres) > 0
     residual = model.mapping.project(flat) - np.repeat(beads, samples.shape[1], axis=0)
     return Evaluation(
         n_frames=len(truth),
@@ -196,9 +208,9 @@ def _measure(
         lambda_heavy=float(in_heavy.graph_difference.mean()),
         lambda_all=float(in_all.graph_difference.mean()),
         error_heavy=error,
-        spread_heavy=ratio * error,
-        calibration_heavy=ratio,
+        spread_heavy=2 * (error - score),
+        calibration_heavy=calibration(samples, truth, heavy),
         energy_score_heavy=score,
-        right_handed=float((signed_volumes(flat, table.stereocentres) > 0).mean()),
+        right_handed=float(hands.mean()) if hands.size else math.nan,
         bead_residual=float(np.linalg.norm(residual, axis=-1).max()),
     )

@@ -1,6 +1,7 @@
 """Atoms from beads as arrays: batched, seeded, with the beads kept exactly."""
 
 import operator
+from typing import SupportsIndex
 
 import numpy as np
 import torch
@@ -45,7 +46,11 @@ class Sampler:
             self.rotors = interchangeable_rotors(model.atom_table, model.mapping)
 
     def sample(
-        self, bead_positions: np.ndarray, frames: np.ndarray, n: int, seed: int
+        self,
+        bead_positions: np.ndarray,
+        frames: np.ndarray,
+        n: int,
+        seed: SupportsIndex,
     ) -> np.ndarray:
         """Draw structures for every frame.
 
@@ -216,7 +221,7 @@ def normal_noise(
     return ndtri(uniform).astype(np.float32).reshape(-1, *shape)
 
 
-def _checked_seed(seed: int) -> int:
+def _checked_seed(seed: SupportsIndex) -> int:
     try:
         number = -1 if isinstance(seed, bool) else operator.index(seed)
     except TypeError:
