@@ -118,6 +118,8 @@ PRESETS = {
             encoder="signed",
             encoder_layers=0,
             prior_layers=3,
+            decoder="local_frames",
+            decoder_layers=3,
             messages="sender",
             atom_types="identity",
             methyl_labels="canonical",
@@ -125,7 +127,7 @@ PRESETS = {
             pseudoscalar_init=1.0,
         ),
         TrainingConfig(
-            n_epochs=40,
+            n_epochs=120,
             batch_size=64,
             learning_rate=2e-3,
             schedule="cosine",
