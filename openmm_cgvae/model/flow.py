@@ -1,5 +1,6 @@
 """Coupling flow: a prior of the latents that is not one Gaussian bump."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -90,8 +91,8 @@ class FlowDistribution:
     ----------
     base : Gaussian
         The Gaussian.
-    layers : nn.ModuleList
-        Couplings, from the latents to the Gaussian.
+    layers : sequence of Coupling
+        From the latents to the Gaussian.
     features : Tensor, shape (n_beads, n_channels)
         What the prior knows of every bead.
     edges : Neighbourhood
@@ -99,14 +100,14 @@ class FlowDistribution:
     """
 
     base: Gaussian
-    layers: nn.ModuleList
+    layers: Sequence[Coupling]
     features: Float[Tensor, "n_beads n_channels"]
     edges: Neighbourhood
 
     def draw(self, noise: Float[Tensor, "n_beads n_channels"]) -> Tensor:
         """Turn standard normal noise into a sample."""
         latents = self.base.draw(noise)
-        for layer in reversed(list(self.layers)):
+        for layer in reversed(self.layers):
             latents = layer.inverse(latents, self.features, self.edges)
         return latents
 

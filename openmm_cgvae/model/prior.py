@@ -41,10 +41,11 @@ class Prior(nn.Module):
         )
         self.head = GaussianHead(config.n_channels)
         if config.prior == "flow":
-            self.flow = nn.ModuleList(
+            couplings = [
                 Coupling(config, self.basis.n_functions, moves_first=bool(layer % 2))
                 for layer in range(config.flow_layers)
-            )
+            ]
+            self.flow = nn.ModuleList(couplings)
 
     def forward(self, batch: GraphBatch) -> Gaussian | FlowDistribution:
         """Give the prior of the latents.
@@ -69,4 +70,4 @@ class Prior(nn.Module):
         base = self.head(scalars)
         if self.config.prior == "gaussian":
             return base
-        return FlowDistribution(base, self.flow, scalars, edges)
+        return FlowDistribution(base, list(self.flow), scalars, edges)  # type: ignore[arg-type]

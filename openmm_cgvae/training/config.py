@@ -111,7 +111,9 @@ class Preset:
 
 
 PRESETS = {
-    "paper": Preset(ModelConfig(), TrainingConfig()),
+    # Pseudoscalars start from one, as the paper has it for three beads: three beads
+    # lie in a plane, and chiral molecules need it for any number.
+    "paper": Preset(ModelConfig(pseudoscalar_init=1.0), TrainingConfig()),
     "fast": Preset(
         ModelConfig(
             n_channels=64,

@@ -23,6 +23,9 @@ from openmm_cgvae.training.config import TrainingConfig, configure
 from openmm_cgvae.training.data import TrainingData
 from openmm_cgvae.training.loop import fit
 
+# Atoms of one bead would sit on it, those of two on the line through them.
+FEWEST_BEADS = 3
+
 
 def train(
     atoms: "mda.Universe | mda.AtomGroup",
@@ -76,6 +79,11 @@ def train(
     model_config, config = configure(preset, model_options, training_options)
     atom_table = AtomTable.from_universe(atoms)
     # Refuse what does not fit before the trajectory is read.
+    if mapping.n_beads < FEWEST_BEADS:
+        raise ValueError(
+            f"`mapping` has {mapping.n_beads} beads, but the directions between at "
+            f"least {FEWEST_BEADS} are needed to place atoms off a line; use more beads"
+        )
     vocabulary = sorted(set(atom_types_of(atom_table, model_config.atom_types)))
     MoleculeGraph.from_records(atom_table, mapping, vocabulary)
     molecule = Molecule(atom_table, mapping)
