@@ -66,10 +66,7 @@ class Backmapper:
         batch_size: int = 256,
     ) -> None:
         self.beads = universe.atoms
-        if not len(self.beads):
-            raise ValueError(
-                "`universe` has no beads; select the beads of the molecule"
-            )
+        _check_group(self.beads)
         if model is None:
             model = find_model(self.beads)
         elif not isinstance(model, CGVAE):
@@ -175,13 +172,18 @@ class Backmapper:
             )
         table = self.model.atom_table
         atoms = make_universe(table, np.zeros((1, table.n_atoms, 3)))
-        bar = tqdm(
-            total=len(numbers), desc="backmapping", unit="frame", disable=not progress
-        )
+        n_samples = len(numbers) * n
         here = trajectory.frame
-        writing = structure_writer(table, output, len(numbers) * n, "output")
         try:
-            with bar, writing as writer:
+            with (
+                structure_writer(table.n_atoms, output, n_samples, "output") as writer,
+                tqdm(
+                    total=len(numbers),
+                    desc="backmapping",
+                    unit="frame",
+                    disable=not progress,
+                ) as bar,
+            ):
                 for chunk in self._chunks(numbers):
                     self._write(chunk, n, seed, atoms, writer)
                     bar.update(len(chunk))
@@ -258,6 +260,17 @@ class Backmapper:
                 f"model's are {' '.join(wanted)}; order the beads so or choose another "
                 "model"
             )
+
+
+def _check_group(beads: "mda.AtomGroup") -> None:
+    if not len(beads):
+        raise ValueError("`universe` has no beads; select the beads of the molecule")
+    if len(np.unique(beads.indices)) != len(beads):
+        raise ValueError("`universe` has a bead twice; take `atoms.unique`")
+    if not hasattr(beads.universe, "trajectory"):
+        raise ValueError(
+            "`universe` has no positions; load them with universe.load_new first"
+        )
 
 
 def _checked_count(n: int) -> int:
