@@ -109,14 +109,14 @@ def write_structures(
     if len(positions) == 0:
         raise ValueError("`positions` holds no sample to write; write one or more")
     universe = make_universe(atom_table, positions, boxes)
-    with structure_writer(atom_table, path, len(positions)) as writer:
+    with structure_writer(atom_table.n_atoms, path, len(positions)) as writer:
         for _ in universe.trajectory:
             writer.write(universe.atoms)
 
 
 @contextmanager
 def structure_writer(
-    atom_table: AtomTable,
+    n_atoms: int,
     path: str | os.PathLike[str],
     n_samples: int,
     argument: str = "path",
@@ -125,8 +125,8 @@ def structure_writer(
 
     Parameters
     ----------
-    atom_table : AtomTable
-        What the atoms are.
+    n_atoms : int
+        How many atoms, or beads, each structure has.
     path : path-like
         File to write; its ending tells the format. What was there stays until all is
         written, and if something goes wrong.
@@ -138,7 +138,7 @@ def structure_writer(
     Yields
     ------
     MDAnalysis writer
-        Its ``write`` takes the atoms of `make_universe`.
+        Its ``write`` takes a group of atoms, such as those of `make_universe`.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def structure_writer(
             # The writers tell of columns that generated structures do not fill.
             warnings.simplefilter("ignore", UserWarning)
             writer = _open_writer(
-                unfinished, f"`{argument}` is {str(path)!r}", n_samples, atom_table
+                unfinished, f"`{argument}` is {str(path)!r}", n_samples, n_atoms
             )
             with writer:
                 yield writer
@@ -215,10 +215,7 @@ def _segments(chain_ids: tuple[str, ...]) -> tuple[list[str], np.ndarray]:
     return chains, np.cumsum(is_new) - 1
 
 
-def _open_writer(
-    unfinished: Path, given: str, n_samples: int, atom_table: AtomTable
-) -> Any:
-    n_atoms = atom_table.n_atoms
+def _open_writer(unfinished: Path, given: str, n_samples: int, n_atoms: int) -> Any:
     # A writer of single frames first, if one frame is enough: a PDB file then has no
     # MODEL records. Trajectory formats have no such writer.
     for multiframe in (False, True) if n_samples == 1 else (True,):

@@ -1,0 +1,76 @@
+"""The command line: every verb parses, calls one function and prints its result."""
+
+import argparse
+import logging
+import sys
+import warnings
+from collections.abc import Sequence
+
+from openmm_cgvae.cli.verbs import VERBS, add_settings
+
+__all__ = ["main", "make_parser"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a verb of ``openmm-cgvae``.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Words of the command line; those of the process by default.
+
+    Returns
+    -------
+    int
+        0 where all went well, 1 where the input was bad, 130 where it was stopped.
+
+    Raises
+    ------
+    SystemExit
+        With 2 where the words make no command, with 0 after help.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parsed = make_parser(knows_settings=words[:1] == ["train"]).parse_args(words)
+    # Lightning announces its hardware and its sponsors at every start.
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            # Remarks on columns that files lack, and on what Lightning itself uses.
+            warnings.filterwarnings("ignore", module="MDAnalysis|lightning")
+            parsed.run(parsed)
+    except KeyError:
+        raise  # never about the input
+    except (ValueError, LookupError, OSError, ImportError) as error:
+        sys.stderr.write(f"openmm-cgvae: {' '.join(str(error).split())}\n")
+        return 1
+    except KeyboardInterrupt:
+        goes_on = "; the same command goes on from here" if parsed.goes_on else ""
+        sys.stderr.write(f"openmm-cgvae: stopped{goes_on}\n")
+        return 130
+    return 0
+
+
+def make_parser(*, knows_settings: bool = True) -> argparse.ArgumentParser:
+    """Make the parser of all verbs.
+
+    Parameters
+    ----------
+    knows_settings : bool
+        Whether ``train`` has the options of its config records. To read these takes
+        seconds, which other verbs need not wait for.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        The parser.
+    """
+    parser = argparse.ArgumentParser(
+        prog="openmm-cgvae",
+        description="Backmapping of coarse-grained beads to atoms.",
+    )
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    for add in VERBS:
+        add(verbs)
+    if knows_settings:
+        add_settings(verbs.choices["train"])
+    return parser

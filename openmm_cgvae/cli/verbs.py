@@ -1,0 +1,317 @@
+"""The verbs: for each its options, and the function that does it."""
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from openmm_cgvae.cli.options import (
+    Arguments,
+    add_fields,
+    add_input,
+    add_mapping,
+    add_output,
+    add_verb,
+    count,
+    file_to_write,
+    given_fields,
+    make_mapping,
+    open_universe,
+    own_options,
+)
+
+if TYPE_CHECKING:
+    import MDAnalysis as mda
+
+
+def _add_simulate(verbs: Any) -> None:
+    verb = add_verb(
+        verbs,
+        _simulate,
+        "simulate",
+        "make a reference trajectory with OpenMM",
+        goes_on=True,
+    )
+    verb.add_argument("system", help="alanine-dipeptide or chignolin")
+    verb.add_argument("--output", required=True, help="folder; a run there goes on")
+    verb.add_argument("--n-frames", type=int, default=20_000, help="of all walkers")
+    verb.add_argument("--interval-ps", type=float, help="time between frames [ps]")
+    verb.add_argument("--temperature", type=float, default=300.0, help="[K]")
+    verb.add_argument("--n-walkers", type=int, help="independent walkers")
+    verb.add_argument("--seed", type=int, default=0, help="seed of all random numbers")
+    verb.add_argument("--platform", help="OpenMM platform; chosen by size by default")
+
+
+def _simulate(arguments: Arguments) -> None:
+    from openmm_cgvae.simulate import simulate
+
+    result = simulate(**own_options(arguments))
+    done = "was there already:" if result.was_complete else "wrote"
+    _say(f"{done} {result.topology} {result.trajectory} {result.provenance}")
+
+
+def _add_map(verbs: Any) -> None:
+    verb = add_verb(verbs, _map, "map", "coarse-grain an atomistic trajectory")
+    add_input(verb)
+    add_mapping(verb)
+    add_output(verb, "beads, e.g. beads.xtc")
+    verb.add_argument(
+        "--output-topology",
+        type=file_to_write,
+        help="first frame of the beads, e.g. a PDB",
+    )
+    verb.add_argument(
+        "--save-mapping", type=file_to_write, help="JSON file for the mapping"
+    )
+
+
+def _map(arguments: Arguments) -> None:
+    from openmm_cgvae.export import structure_writer
+    from openmm_cgvae.transformations import coarse_grain
+
+    atoms = open_universe(arguments)
+    mapping = make_mapping(atoms, arguments.mapping)
+    beads = coarse_grain(atoms, mapping)
+    n_beads, n_frames = mapping.n_beads, beads.trajectory.n_frames
+    with structure_writer(n_beads, arguments.output, n_frames, "--output") as writer:
+        for _ in beads.trajectory:
+            writer.write(beads.atoms)
+    beads.trajectory[0]
+    topology = arguments.output_topology
+    if topology:
+        with structure_writer(n_beads, topology, 1, "--output-topology") as writer:
+            writer.write(beads.atoms)
+    if arguments.save_mapping:
+        mapping.save(arguments.save_mapping)
+    for bead, name in enumerate(mapping.bead_names):
+        names = atoms.atoms.names[mapping.atoms_of_bead(bead)]
+        _say(f"{bead:4d} {name:6s} {' '.join(names)}")
+
+
+def _add_train(verbs: Any) -> None:
+    verb = add_verb(
+        verbs, _train, "train", "train a model on a trajectory", goes_on=True
+    )
+    add_input(verb)
+    add_mapping(verb)
+    verb.add_argument("--output", required=True, help="model file, e.g. mine.cgvae")
+    verb.add_argument("--preset", default="fast", help="fast (default) or paper")
+    verb.add_argument(
+        "--run-directory",
+        help="checkpoints and log (default: OUTPUT.run); a run there goes on",
+    )
+    verb.add_argument("--threads", type=count, default=1, help="CPU threads (1)")
+
+
+def add_settings(train: argparse.ArgumentParser) -> None:
+    """Add the fields of the config records to the options of ``train``."""
+    from openmm_cgvae.model.config import ModelConfig
+    from openmm_cgvae.training import TrainingConfig
+
+    network = train.add_argument_group("network, if other than the preset")
+    add_fields(network, ModelConfig)
+    training = train.add_argument_group("training, if other than the preset")
+    add_fields(training, TrainingConfig)
+
+
+def _train(arguments: Arguments) -> None:
+    import torch
+
+    from openmm_cgvae.checkpoint import save_model
+    from openmm_cgvae.model.config import ModelConfig
+    from openmm_cgvae.training import TrainingConfig, configure, train
+
+    model_options = given_fields(arguments, ModelConfig)
+    training_options = given_fields(arguments, TrainingConfig)
+    configure(arguments.preset, model_options, training_options)
+    torch.set_num_threads(arguments.threads)
+    atoms = open_universe(arguments)
+    model = train(
+        atoms,
+        make_mapping(atoms, arguments.mapping),
+        preset=arguments.preset,
+        model_options=model_options,
+        training_options=training_options,
+        run_directory=arguments.run_directory or f"{arguments.output}.run",
+    )
+    _say(f"wrote {save_model(model, arguments.output)}")
+
+
+def _add_sample(verbs: Any) -> None:
+    verb = add_verb(verbs, _sample, "sample", "make atoms from beads")
+    add_input(verb)
+    verb.add_argument("--model", help="name or file; found by the beads by default")
+    add_output(verb, "structures, e.g. atoms.pdb")
+    verb.add_argument("--n", type=int, default=1, help="samples of a frame (1)")
+    verb.add_argument("--seed", type=int, default=0, help="same seed, same atoms (0)")
+    verb.add_argument(
+        "--frame", type=int, help="one frame only; the whole trajectory by default"
+    )
+    verb.add_argument(
+        "--report", type=file_to_write, help="JSON report on the samples of --frame"
+    )
+
+
+def _sample(arguments: Arguments) -> None:
+    from openmm_cgvae.backmapper import Backmapper
+
+    universe = open_universe(arguments)
+    backmapper = Backmapper(universe, arguments.model)
+    if arguments.frame is None and universe.trajectory.n_frames > 1:
+        if arguments.report:
+            raise ValueError("`--report` is about one frame; choose it with --frame")
+        path = backmapper.run(
+            n=arguments.n, output=arguments.output, seed=arguments.seed
+        )
+        _say(f"wrote {path}")
+        return
+    _go_to(universe, arguments.frame or 0)
+    ensemble = backmapper.sample(n=arguments.n, seed=arguments.seed)
+    ensemble.write(arguments.output)
+    report = ensemble.report()
+    if arguments.report:
+        report.to_json(arguments.report)
+    _say(report)
+
+
+def _add_relax(verbs: Any) -> None:
+    verb = add_verb(verbs, _relax, "relax", "minimise structures with their beads held")
+    add_input(verb)
+    add_mapping(verb)
+    add_output(verb, "structures, e.g. relaxed.pdb")
+    verb.add_argument(
+        "--forcefield", nargs="+", help="OpenMM XML names; Amber99SB-ILDN with OBC"
+    )
+    verb.add_argument("--k", type=float, default=5e5, help="spring [kJ/mol/nm^2]")
+    verb.add_argument(
+        "--tolerance", type=float, default=10.0, help="force at the end [kJ/mol/nm]"
+    )
+    verb.add_argument("--max-iterations", type=int, default=500, help="at most (500)")
+    verb.add_argument("--recentre", action="store_true", help="put beads back exactly")
+    verb.add_argument("--workers", type=int, default=1, help="processes (1)")
+
+
+def _relax(arguments: Arguments) -> None:
+    from openmm_cgvae.ensemble import AtomisticEnsemble
+    from openmm_cgvae.export import structure_writer
+    from openmm_cgvae.frames import Frames
+    from openmm_cgvae.topology import AtomTable
+
+    atoms = open_universe(arguments)
+    ensemble = AtomisticEnsemble(
+        AtomTable.from_universe(atoms),
+        Frames.from_universe(atoms).positions.numpy(),
+        mapping=make_mapping(atoms, arguments.mapping),
+        box=atoms.dimensions,
+    )
+    # A file that cannot be written is noticed before the work.
+    opened = structure_writer(
+        len(atoms.atoms), arguments.output, len(ensemble), "--output"
+    )
+    with opened as writer:
+        relaxation = ensemble.relax(
+            arguments.forcefield,
+            k=arguments.k,
+            tolerance=arguments.tolerance,
+            max_iterations=arguments.max_iterations,
+            recentre=arguments.recentre,
+            workers=arguments.workers,
+            progress=True,
+        )
+        relaxed = relaxation.ensemble.to_universe()
+        for _ in relaxed.trajectory:
+            writer.write(relaxed.atoms)
+    _say(relaxation)
+
+
+def _add_evaluate(verbs: Any) -> None:
+    verb = add_verb(verbs, _evaluate, "evaluate", "measure a model on held-out time")
+    add_input(verb)
+    verb.add_argument("--model", required=True, help="name or file")
+    verb.add_argument("--n-frames", type=int, default=1000, help="held out (1000)")
+    verb.add_argument("--n-samples", type=int, default=32, help="of a frame (32)")
+    verb.add_argument("--seed", type=int, default=0, help="seed of the samples (0)")
+    verb.add_argument("--output", type=file_to_write, help="JSON for the numbers")
+
+
+def _evaluate(arguments: Arguments) -> None:
+    from openmm_cgvae.evaluation import evaluate
+    from openmm_cgvae.frames import Frames
+    from openmm_cgvae.pretrained import load_model
+
+    result = evaluate(
+        load_model(arguments.model),
+        Frames.from_universe(open_universe(arguments)),
+        n_frames=arguments.n_frames,
+        n_samples=arguments.n_samples,
+        seed=arguments.seed,
+    )
+    if arguments.output:
+        result.to_json(arguments.output)
+    _say(result)
+
+
+def _add_info(verbs: Any) -> None:
+    verb = add_verb(
+        verbs, _info, "info", "say what a model file is, or which there are"
+    )
+    verb.add_argument("model", nargs="?", help="name or file; none lists the shipped")
+
+
+def _info(arguments: Arguments) -> None:
+    from openmm_cgvae.checkpoint import read_header
+    from openmm_cgvae.pretrained import (
+        bead_names_of_model,
+        list_models,
+        model_path,
+        spell,
+    )
+
+    if arguments.model is None:
+        _say("\n".join(list_models()))
+        return
+    header = read_header(model_path(arguments.model))
+    beads = spell(bead_names_of_model(header))
+    table = header.pop("atom_table")
+    del header["mapping"]
+    header["atoms"] = f"{len(table['names'])} of {' '.join(table['residue_names'])}"
+    header["beads"] = beads
+    header["vocabulary"] = " ".join(header["vocabulary"])
+    _say(json.dumps(header, indent=1, ensure_ascii=False))
+
+
+def _add_demo(verbs: Any) -> None:
+    verb = add_verb(verbs, _demo, "demo", "see atoms come back from three beads")
+    verb.add_argument("--output", default="demo_output", help="folder (demo_output)")
+    verb.add_argument("--seed", type=int, default=0, help="seed of the samples (0)")
+
+
+def _demo(arguments: Arguments) -> None:
+    from openmm_cgvae.demo import run_demo
+
+    _say(run_demo(**own_options(arguments)))
+
+
+def _go_to(universe: "mda.Universe", frame: int) -> None:
+    n_frames = universe.trajectory.n_frames
+    if not -n_frames <= frame < n_frames:
+        raise ValueError(
+            f"`--frame` is {frame} but the trajectory has {n_frames}; count from 0"
+        )
+    universe.trajectory[frame]
+
+
+def _say(what: object) -> None:
+    sys.stdout.write(f"{what}\n")
+
+
+VERBS = (
+    _add_simulate,
+    _add_map,
+    _add_train,
+    _add_sample,
+    _add_relax,
+    _add_evaluate,
+    _add_info,
+    _add_demo,
+)
