@@ -3,11 +3,12 @@
 import json
 import math
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from openmm_cgvae.ensemble import AtomisticEnsemble
 from openmm_cgvae.frames import Frames, block_split
 from openmm_cgvae.metrics import (
     calibration,
@@ -54,6 +55,12 @@ class Evaluation:
         Share of stereocentres of the right hand; nan without stereocentres.
     bead_residual : float
         Largest distance of a sample's bead from the bead it was made from.
+    energy_gap : float
+        Median energy of relaxed samples less that of relaxed held-out frames, both
+        with beads held [kJ/mol]; nan unless asked for.
+    relaxed_bead_shift : float
+        Largest distance a bead moved while samples were relaxed; nan unless asked
+        for.
     """
 
     n_frames: int
@@ -72,6 +79,8 @@ class Evaluation:
     energy_score_heavy: float
     right_handed: float
     bead_residual: float
+    energy_gap: float = math.nan
+    relaxed_bead_shift: float = math.nan
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write the numbers to a JSON file; what is not a number becomes null."""
@@ -97,6 +106,7 @@ def evaluate(
     *,
     n_frames: int = 1000,
     n_samples: int = 32,
+    n_relaxed: int = 0,
     seed: int = 0,
 ) -> Evaluation:
     """Measure a model on the blocks of time it was not trained on.
@@ -111,6 +121,8 @@ def evaluate(
         At most so many held-out frames, evenly spaced.
     n_samples : int
         Samples of each frame, at least two.
+    n_relaxed : int
+        Samples, of as many frames, that are relaxed with the default force field.
     seed : int
         Seed of the samples.
 
@@ -137,7 +149,22 @@ def evaluate(
     sampler = Sampler(model)
     made = sampler.reconstruct(truth)
     samples = sampler.sample(beads, chosen, n_samples, seed)
-    return _measure(model, truth, beads, made, samples)
+    evaluation = _measure(model, truth, beads, made, samples)
+    if not n_relaxed:
+        return evaluation
+    some = np.linspace(0, len(truth) - 1, min(n_relaxed, len(truth))).astype(np.int64)
+    relaxed, reference = (
+        AtomisticEnsemble(
+            model.atom_table, structures[some], model.mapping, beads[some]
+        ).relax()
+        for structures in (samples[:, 0], truth)
+    )
+    gap = np.median(relaxed.energy_after) - np.median(reference.energy_after)
+    return replace(
+        evaluation,
+        energy_gap=float(gap),
+        relaxed_bead_shift=float(relaxed.bead_shift.max()),
+    )
 
 
 def held_out_frames(model: CGVAE, frames: Frames) -> np.ndarray:
