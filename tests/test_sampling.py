@@ -227,6 +227,20 @@ def test_labels_are_turned_in_a_circle_all_as_often(canonical):
     assert np.abs(joint - n / 9).max() < 5 * np.sqrt(n * 8 / 81)
 
 
+def test_labels_of_copies_turn_independently(canonical):
+    sampler = Sampler(canonical)
+    numbers = np.arange(300)
+    structure = np.arange(66.0).reshape(1, 22, 3).repeat(300, axis=0)
+    one = sampler._random_labels(structure, 9, numbers, 0 * numbers)
+    other = sampler._random_labels(structure, 9, numbers, 0 * numbers + 1)
+    rotor = sampler.rotors[0, 3:]
+    n_equal = (one[:, rotor] == other[:, rotor]).all((1, 2)).sum()
+    assert abs(n_equal - 100) < 5 * np.sqrt(300 * 2 / 9)
+    samples = sampler.sample(np.eye(3)[None] * 4, index(0), 40, seed=1)
+    lengths = np.linalg.norm(samples[0, :, rotor] - samples[0, :, 1], axis=-1)
+    assert len({tuple(np.argsort(row)) for row in lengths.T}) > 1
+
+
 def test_labels_stay_where_the_model_learned_them_as_given(model):
     assert len(Sampler(model).rotors) == 0
 

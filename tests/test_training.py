@@ -135,9 +135,9 @@ def test_the_generators_of_the_caller_are_left_alone(universe, mapping):
 def test_a_killed_run_goes_on_as_if_nothing_had_been(
     universe, mapping, tmp_path, kill_after_epoch, monkeypatch, schedule
 ):
-    # The rate falls after each epoch that is not better, so that a scheduler that
-    # forgot something is seen.
-    monkeypatch.setattr(loop, "PATIENCE", 0)
+    # The rate falls after every epoch, better or not, so that a scheduler that
+    # missed a step is seen.
+    monkeypatch.setattr(loop, "PATIENCE", -1)
     options = {
         "n_epochs": 4,
         "schedule": schedule,
@@ -309,6 +309,14 @@ def test_a_mapping_of_other_atoms_is_refused_before_any_work(universe, monkeypat
 def test_frames_of_other_atoms_are_refused(universe, mapping):
     frames = Frames(torch.zeros(100, 5, 3))
     with pytest.raises(ValueError, match="22 atoms but the frames have 5"):
+        train(universe, mapping, model_options=TINY, frames=frames)
+
+
+@pytest.mark.parametrize("shift", [40.0, math.nan])
+def test_a_molecule_cut_by_the_box_is_refused(universe, mapping, shift):
+    frames = Frames(Frames.from_universe(universe).positions.clone())
+    frames.positions[17, 14:] += shift
+    with pytest.raises(ValueError, match=r"a bond of .* A, first in frame 17; make"):
         train(universe, mapping, model_options=TINY, frames=frames)
 
 

@@ -20,6 +20,9 @@ from openmm_cgvae.model import ModelConfig
 from openmm_cgvae.topology import AtomTable
 from openmm_cgvae.training.config import TrainingConfig
 
+# No bond is this long [A]; in a molecule cut by the box one is.
+TOO_LONG = 5.0
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TrainingData:
@@ -49,6 +52,7 @@ class TrainingData:
                 f"{frames.n_atoms}; make both from the same atoms"
             )
         positions = frames.positions
+        _check_whole(positions, atom_table)
         if model_config.methyl_labels == "canonical":
             positions, _ = canonical_labels(
                 positions, interchangeable_rotors(atom_table, mapping)
@@ -116,3 +120,21 @@ class Batches:
             yield graph.batch(
                 self.data.bead_positions[rows], self.data.atom_positions[rows]
             )
+
+
+def _check_whole(
+    positions: Float[Tensor, "n_frames n_atoms 3"], atom_table: AtomTable
+) -> None:
+    first, second = torch.tensor(atom_table.bonds).T
+    n_read = 0
+    for part in positions.split(4096):
+        lengths = torch.linalg.vector_norm(part[:, first] - part[:, second], dim=-1)
+        is_cut = ~(lengths < TOO_LONG).all(1)
+        if is_cut.any():
+            frame = n_read + int(is_cut.nonzero()[0, 0])
+            raise ValueError(
+                f"`frames` has a bond of {lengths.max():.1f} A, first in frame "
+                f"{frame}; make the molecule whole, with "
+                "MDAnalysis.transformations.unwrap for instance"
+            )
+        n_read += len(part)
