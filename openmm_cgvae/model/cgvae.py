@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -9,11 +10,13 @@ from torch import Tensor, nn
 
 from openmm_cgvae.graphs import GraphBatch, MoleculeGraph
 from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.model.basis import RadialBasis
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.decoder import LocalFrameDecoder, VectorDecoder, place_atoms
-from openmm_cgvae.model.encoder import DistanceEncoder, SignedEncoder
+from openmm_cgvae.model.encoder import DistanceEncoder, SignedEncoder, bead_graph
 from openmm_cgvae.model.flow import FlowDistribution
 from openmm_cgvae.model.gaussian import Gaussian
+from openmm_cgvae.model.neighbourhood import Neighbourhood
 from openmm_cgvae.model.prior import Prior
 from openmm_cgvae.topology import AtomTable
 
@@ -130,13 +133,18 @@ class CGVAE(nn.Module):
         Reconstruction
             Atoms, posterior and prior.
         """
-        posterior = self.encoder(batch)
+        edges = self._bead_graph(batch)
+        posterior = self.encoder(batch, edges)
         latents = posterior.draw(noise)
-        positions = self.decode(batch, latents)
-        return Reconstruction(positions, latents, posterior, self.prior(batch))
+        positions = self.decode(batch, latents, edges)
+        prior = self.prior(batch, edges)
+        return Reconstruction(positions, latents, posterior, prior)
 
     def decode(
-        self, batch: GraphBatch, latents: Float[Tensor, "n_beads n_channels"]
+        self,
+        batch: GraphBatch,
+        latents: Float[Tensor, "n_beads n_channels"],
+        edges: Neighbourhood | None = None,
     ) -> Float[Tensor, "n_atoms 3"]:
         """Make atoms from beads and latents.
 
@@ -146,6 +154,8 @@ class CGVAE(nn.Module):
             The beads.
         latents : Tensor, shape (n_beads, n_channels)
             Latents z.
+        edges : Neighbourhood, optional
+            The bead graph, if it has been made already.
 
         Returns
         -------
@@ -153,7 +163,7 @@ class CGVAE(nn.Module):
             Atom positions [A].
         """
         return place_atoms(
-            self.decoder(batch, latents),
+            self.decoder(batch, latents, edges),
             batch.bead_positions,
             batch.bead_of_atom,
             batch.channel_of_atom,
@@ -177,7 +187,13 @@ class CGVAE(nn.Module):
         Tensor, shape (n_atoms, 3)
             Atom positions [A].
         """
-        return self.decode(batch, self.prior(batch).draw(noise))
+        edges = self._bead_graph(batch)
+        latents = self.prior(batch, edges).draw(noise)
+        return self.decode(batch, latents, edges)
+
+    def _bead_graph(self, batch: GraphBatch) -> Neighbourhood:
+        """Make the graph that encoder, prior and decoder share."""
+        return bead_graph(batch, cast(RadialBasis, self.decoder.basis))
 
     def _known(self) -> Molecule:
         if self.molecule is None:

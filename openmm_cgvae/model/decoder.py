@@ -15,6 +15,7 @@ from openmm_cgvae.model.messages import (
     filter_matrix,
     mlp,
 )
+from openmm_cgvae.model.neighbourhood import Neighbourhood
 
 # A frame whose axes are shorter than this is fading out instead of spinning [A^0].
 SMALLEST_AXIS = 1e-2
@@ -44,7 +45,10 @@ class VectorDecoder(nn.Module):
         )
 
     def forward(
-        self, batch: GraphBatch, latents: Float[Tensor, "n_beads n_channels"]
+        self,
+        batch: GraphBatch,
+        latents: Float[Tensor, "n_beads n_channels"],
+        edges: Neighbourhood | None = None,
     ) -> Float[Tensor, "n_beads 3 n_channels"]:
         """Give the vector channels of every bead.
 
@@ -54,25 +58,39 @@ class VectorDecoder(nn.Module):
             The beads.
         latents : Tensor, shape (n_beads, n_channels)
             Latents z.
+        edges : Neighbourhood, optional
+            The bead graph, if it has been made already.
 
         Returns
         -------
         Tensor, shape (n_beads, 3, n_channels)
             Vectors V [A].
         """
-        edges = bead_graph(batch, self.basis)
+        edges = edges or bead_graph(batch, self.basis)
         scalars = latents
         pseudoscalars = torch.full_like(latents, self.config.pseudoscalar_init)
-        vectors = latents.new_zeros(len(latents), 3, latents.shape[1])
-        pseudovectors = torch.zeros_like(vectors)
-        for message, update in zip(self.messages, self.updates, strict=True):
+        vectors: Tensor | None = None  # zero so far
+        pseudovectors: Tensor | None = None
+        n_layers = len(self.messages)
+        for layer, (message, update) in enumerate(
+            zip(self.messages, self.updates, strict=True), start=1
+        ):
+            is_last = layer == n_layers
             d_scalars, d_pseudoscalars, d_vectors, d_pseudovectors = message(
-                edges, scalars, pseudoscalars, vectors, pseudovectors
+                edges, scalars, pseudoscalars, vectors, pseudovectors, is_last=is_last
             )
-            scalars, vectors = update(scalars + d_scalars, vectors + d_vectors)
-            pseudoscalars = pseudoscalars + d_pseudoscalars
-            pseudovectors = pseudovectors + d_pseudovectors
-        return vectors
+            scalars, vectors = update(
+                scalars + d_scalars,
+                d_vectors if vectors is None else vectors + d_vectors,
+                is_last=is_last,
+            )
+            if d_pseudoscalars is not None:
+                pseudoscalars = pseudoscalars + d_pseudoscalars
+            if pseudovectors is None:
+                pseudovectors = d_pseudovectors
+            elif d_pseudovectors is not None:
+                pseudovectors = pseudovectors + d_pseudovectors
+        return torch.zeros_like(latents)[:, None] if vectors is None else vectors
 
 
 class LocalFrameDecoder(nn.Module):
@@ -109,10 +127,13 @@ class LocalFrameDecoder(nn.Module):
         self.coordinates = mlp(n_channels, 2 * n_channels, n_channels * n_frames * 3)
 
     def forward(
-        self, batch: GraphBatch, latents: Float[Tensor, "n_beads n_channels"]
+        self,
+        batch: GraphBatch,
+        latents: Float[Tensor, "n_beads n_channels"],
+        edges: Neighbourhood | None = None,
     ) -> Float[Tensor, "n_beads 3 n_channels"]:
         """Give the vector channels of every bead; see `VectorDecoder.forward`."""
-        edges = bead_graph(batch, self.basis)
+        edges = edges or bead_graph(batch, self.basis)
         scalars = latents
         for message, update in zip(self.messages, self.updates, strict=True):
             received = message(edges, scalars)

@@ -53,13 +53,17 @@ class DistanceEncoder(nn.Module):
         )
         self.head = GaussianHead(n_channels)
 
-    def forward(self, batch: GraphBatch) -> Gaussian:
+    def forward(
+        self, batch: GraphBatch, edges: Neighbourhood | None = None
+    ) -> Gaussian:
         """Give the posterior of the latents.
 
         Parameters
         ----------
         batch : GraphBatch
             Molecules with atom positions.
+        edges : Neighbourhood, optional
+            The bead graph, if it has been made already.
 
         Returns
         -------
@@ -70,7 +74,7 @@ class DistanceEncoder(nn.Module):
         atom_edges = neighbourhood(
             atoms, batch.molecule_of_atom, batch.atoms_each, self.atom_basis
         )
-        bead_edges = bead_graph(batch, self.bead_basis)
+        bead_edges = edges or bead_graph(batch, self.bead_basis)
         distances = torch.linalg.vector_norm(
             atoms - batch.bead_positions[batch.bead_of_atom], dim=-1
         )
@@ -129,9 +133,11 @@ class SignedEncoder(nn.Module):
         )
         self.head = GaussianHead(n_channels)
 
-    def forward(self, batch: GraphBatch) -> Gaussian:
+    def forward(
+        self, batch: GraphBatch, edges: Neighbourhood | None = None
+    ) -> Gaussian:
         """Give the posterior of the latents; see `DistanceEncoder.forward`."""
-        bead_edges = bead_graph(batch, self.bead_basis)
+        bead_edges = edges or bead_graph(batch, self.bead_basis)
         scalars = self.network(self._invariants(batch, bead_edges))
         for message in self.bead_messages:
             scalars = scalars + message(bead_edges, scalars)

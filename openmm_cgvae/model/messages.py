@@ -1,13 +1,17 @@
 """Invariant messages (Eqs. 2-4), the equivariant message and update (Eqs. 5, 8)."""
 
 import math
+from collections.abc import Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from openmm_cgvae.model.config import Messages
 from openmm_cgvae.model.neighbourhood import Neighbourhood
+from openmm_cgvae.model.sums import cross_product
 
 SMALLEST_SQUARE = 1e-20  # [A^2]
 
@@ -82,11 +86,11 @@ class InvariantMessage(nn.Module):
         self, edges: Neighbourhood, scalars: Float[Tensor, "n c"]
     ) -> Float[Tensor, "n c"]:
         """Sum the messages to every node."""
+        # The sum is linear in the filters, which are much smaller than it.
+        filters = self.filters / self.degree
         if self.messages == "product":
-            total = edges.pair_sum(self.filters, scalars, self.network)
-        else:
-            total = edges.filtered_sum(self.filters, self.network(scalars))
-        return total / self.degree
+            return edges.pair_sum(filters, scalars, self.network)
+        return edges.filtered_sum(filters, self.network(scalars))
 
 
 class EquivariantMessage(nn.Module):
@@ -118,11 +122,16 @@ class EquivariantMessage(nn.Module):
         self,
         edges: Neighbourhood,
         scalars: Float[Tensor, "n c"],
-        pseudoscalars: Float[Tensor, "n c"],
-        vectors: Float[Tensor, "n 3 c"],
-        pseudovectors: Float[Tensor, "n 3 c"],
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        pseudoscalars: Float[Tensor, "n c"] | None,
+        vectors: Float[Tensor, "n 3 c"] | None,
+        pseudovectors: Float[Tensor, "n 3 c"] | None,
+        *,
+        is_last: bool = False,
+    ) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None]:
         """Sum the messages to every bead.
+
+        Features that are zero throughout may be given as None, and changes that are
+        come back as None; what only they would need is not computed.
 
         Parameters
         ----------
@@ -132,6 +141,8 @@ class EquivariantMessage(nn.Module):
             H and H-bar.
         vectors, pseudovectors : Tensor, shape (n_beads, 3, n_channels)
             V and V-bar.
+        is_last : bool
+            Whether H-bar and V-bar are not needed any more; their changes are None.
 
         Returns
         -------
@@ -139,31 +150,44 @@ class EquivariantMessage(nn.Module):
             Changes of H, H-bar, V and V-bar, in the shapes of the arguments.
         """
         n = self.n_channels
-        sender = self.network(scalars)  # [n_beads, 9 F]
+        n_own = 0 if vectors is None else n if is_last else 3 * n
+        n_pseudo = 0 if pseudovectors is None else 2 * n if is_last else 4 * n
         # Columns are ordered so that each neighbour sum takes one slice: W1 and W4
         # act on scalars and directions, W5 W6 W9 on V, W2 W3 W7 W8 on V-bar.
-        f1, f4, f_vector, f_pseudo = self.filters.split([n, n, 3 * n, 4 * n], 1)
-        s1, s4, s_vector, s_pseudo = sender.split([n, n, 3 * n, 4 * n], 1)
-        change_scalars = edges.filtered_sum(f1, s1 * scalars)
-        along_edges = edges.filtered_directions(f4, s4)
-        v5, v6, v9 = edges.filtered_sum(f_vector, _gated(s_vector, vectors)).split(
-            n, -1
-        )
-        p2, p3, p7, p8 = edges.filtered_sum(
-            f_pseudo, _gated(s_pseudo, pseudovectors)
-        ).split(n, -1)
-        change_pseudoscalars = edges.plain_sum((vectors * pseudovectors).sum(1))
+        sizes = [n, n, n_own, 3 * n - n_own if n_pseudo else 0, n_pseudo]
+        filters, gates = self._columns(scalars, sizes)
+        d_scalars = edges.filtered_sum(filters[0], gates[0] * scalars)
+        d_vectors = edges.filtered_directions(filters[1], gates[1])
+        if vectors is None or pseudoscalars is None:
+            return d_scalars, None, d_vectors, None
         handed = pseudoscalars[:, None]
-        change_vectors = _cross(vectors, p2) + handed * p3 + along_edges + v5
-        change_pseudovectors = (
-            _cross(vectors, v6) + _cross(pseudovectors, p7) + p8 + handed * v9
-        )
-        return (
-            change_scalars / self.degree,
-            change_pseudoscalars / self.degree,
-            change_vectors / self.degree,
-            change_pseudovectors / self.degree,
-        )
+        on_own = edges.gated_sum(filters[2], gates[2], vectors).unbind(2)
+        d_vectors = d_vectors + on_own[0]
+        if pseudovectors is not None:
+            on_pseudo = edges.gated_sum(filters[4], gates[4], pseudovectors).unbind(2)
+            d_vectors = d_vectors + cross_product(vectors, on_pseudo[0])
+            d_vectors = d_vectors + handed * on_pseudo[1]
+        if is_last:
+            return d_scalars, None, d_vectors, None
+        d_pseudovectors = cross_product(vectors, on_own[1]) + handed * on_own[2]
+        if pseudovectors is None:
+            return d_scalars, None, d_vectors, d_pseudovectors
+        d_pseudovectors = d_pseudovectors + on_pseudo[3]
+        d_pseudovectors = d_pseudovectors + cross_product(pseudovectors, on_pseudo[2])
+        inner = (vectors * pseudovectors).sum(1)
+        d_pseudoscalars = edges.plain_sum(inner) / self.degree
+        return d_scalars, d_pseudoscalars, d_vectors, d_pseudovectors
+
+    def _columns(
+        self, scalars: Tensor, sizes: list[int]
+    ) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+        """Give the first columns of filters and gates, in groups of these sizes."""
+        n_columns = sum(sizes)
+        hidden, last = _opened(self.network, scalars)
+        gates = linear(hidden, last.weight[:n_columns], last.bias[:n_columns])
+        # The sums are linear in the filters, which are much smaller.
+        filters = self.filters[:, :n_columns] / self.degree
+        return filters.split(sizes, 1), gates.split(sizes, 1)
 
 
 class EquivariantUpdate(nn.Module):
@@ -194,25 +218,29 @@ class EquivariantUpdate(nn.Module):
         self.mixes_vectors = mixes_vectors
 
     def forward(
-        self, scalars: Float[Tensor, "n c"], vectors: Float[Tensor, "n 3 c"]
+        self,
+        scalars: Float[Tensor, "n c"],
+        vectors: Float[Tensor, "n 3 c"],
+        *,
+        is_last: bool = False,
     ) -> tuple[Float[Tensor, "n c"], Float[Tensor, "n 3 c"]]:
-        """Give H' and V'."""
-        alpha, beta = self.alpha(vectors), self.beta(vectors)
+        """Give H' and V'; where ``is_last`` only V', and H as it was."""
+        n = scalars.shape[1]
+        beta = self.beta(vectors)
         # The tiny term keeps the gradient finite where a bead has no neighbours.
         norms = torch.sqrt((beta * beta).sum(1) + SMALLEST_SQUARE)
-        gates = self.network(torch.cat([scalars, norms], -1))
-        own, inner, scale = gates.chunk(3, -1)
-        changed = scalars + own + inner * (alpha * beta).sum(1)
+        hidden, last = _opened(self.network, torch.cat([scalars, norms], -1))
+        if is_last:
+            scale = linear(hidden, last.weight[2 * n :], last.bias[2 * n :])
+            mixed = self.alpha(vectors) if self.mixes_vectors else vectors
+            return scalars, torch.addcmul(vectors, scale[:, None], mixed)
+        alpha = self.alpha(vectors)
+        own, inner, scale = last(hidden).split(n, -1)
+        changed = torch.addcmul(scalars + own, inner, (alpha * beta).sum(1))
         mixed = alpha if self.mixes_vectors else vectors
-        return changed, vectors + scale[:, None] * mixed
+        return changed, torch.addcmul(vectors, scale[:, None], mixed)
 
 
-def _gated(gates: Tensor, vectors: Tensor) -> Tensor:
-    """Multiply every vector channel by several gates: [n, m * c] -> [n, 3, m * c]."""
-    n_channels = vectors.shape[-1]
-    parts = gates.reshape(len(gates), 1, -1, n_channels) * vectors[:, :, None, :]
-    return parts.flatten(2)
-
-
-def _cross(first: Tensor, second: Tensor) -> Tensor:
-    return torch.linalg.cross(first, second, dim=1)
+def _opened(network: nn.Sequential, features: Tensor) -> tuple[Tensor, nn.Linear]:
+    """Give the hidden layer of a network, and the layer that is still to come."""
+    return network[:-1](features), cast(nn.Linear, network[-1])

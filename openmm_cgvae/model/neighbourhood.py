@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from openmm_cgvae.graphs import radius_edges
 from openmm_cgvae.model.basis import RadialBasis
+from openmm_cgvae.model.sums import gated_sum, stacked_sum
 
 # Alike molecules of up to so many nodes are handled as dense blocks: at 175 nodes
 # the dense sums are still several times faster than edge lists.
@@ -29,6 +31,20 @@ class Neighbourhood(ABC):
         self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n *xyz c"]
     ) -> Float[Tensor, "n *xyz c"]:
         """Sum ``W_c(d_IJ) values[J, c]`` over the neighbours J of every node I."""
+
+    def gated_sum(
+        self,
+        filters: Float[Tensor, "k mc"],
+        gates: Float[Tensor, "n mc"],
+        vectors: Float[Tensor, "n 3 c"],
+    ) -> Float[Tensor, "n 3 m c"]:
+        """Sum ``W_mc(d_IJ) gates[J, m, c] vectors[J, c]`` over neighbours.
+
+        Filters and gates come in m groups of as many channels as the vectors have.
+        """
+        parts = gates.unflatten(-1, (-1, vectors.shape[-1]))
+        values = (parts[:, None] * vectors[:, :, None]).flatten(2)
+        return self.filtered_sum(filters, values).unflatten(2, parts.shape[1:])
 
     @abstractmethod
     def filtered_directions(
@@ -77,6 +93,17 @@ class DenseNeighbourhood(Neighbourhood):
         self.basis = basis(distances) * other[..., None]  # [b, i, j, k]
         nonzero = torch.where(distances > 0, distances, 1.0)
         self.directions = displacements / nonzero[..., None]
+        # With few neighbours it is cheapest to form the weight of each; with more
+        # of them than functions, to let one product sum over both.
+        self.is_small = self.n_nodes <= basis.n_functions
+
+    @cached_property
+    def _stacked(self) -> Tensor:
+        return self.basis.transpose(2, 3).flatten(2)  # [b, i, k * j]
+
+    @cached_property
+    def _directed(self) -> Tensor:
+        return self.directions[..., None] * self.basis[..., None, :]
 
     def _blocks(self, values: Tensor) -> Tensor:
         return values.reshape(-1, self.n_nodes, *values.shape[1:])
@@ -86,26 +113,36 @@ class DenseNeighbourhood(Neighbourhood):
     ) -> Float[Tensor, "n *xyz c"]:
         """Sum filtered values; see `Neighbourhood`."""
         blocks = self._blocks(values)  # [b, j, ..., c]
-        n_functions, n_channels = filters.shape
-        extra = (1,) * (blocks.dim() - 3)
-        if self.n_nodes <= n_functions:
-            weights = self.basis @ filters  # [b, i, j, c]
-            shaped = weights.reshape(*weights.shape[:3], *extra, n_channels)
-            return (shaped * blocks[:, None]).sum(2).flatten(0, 1)
-        # More neighbours than functions: sum under every function first, so that no
-        # tensor is as large as edges x channels.
-        stacked = self.basis.permute(0, 3, 1, 2).flatten(1, 2)  # [b, k * i, j]
-        sums = torch.bmm(stacked, blocks.flatten(2)).reshape(
-            len(blocks), n_functions, *blocks.shape[1:]
-        )
-        by_function = filters.reshape(n_functions, 1, *extra, n_channels)
-        return (sums * by_function).sum(1).flatten(0, 1)
+        blocks = blocks.reshape(*blocks.shape[:2], -1, blocks.shape[-1])
+        if not self.is_small:
+            return stacked_sum(self._stacked, filters, blocks).reshape(values.shape)
+        weights = (self.basis @ filters)[..., None, None, :]
+        return gated_sum(weights, None, blocks[:, :, :, None]).reshape(values.shape)
+
+    def gated_sum(
+        self,
+        filters: Float[Tensor, "k mc"],
+        gates: Float[Tensor, "n mc"],
+        vectors: Float[Tensor, "n 3 c"],
+    ) -> Float[Tensor, "n 3 m c"]:
+        """Sum gated vectors; see `Neighbourhood`."""
+        if not self.is_small:
+            return super().gated_sum(filters, gates, vectors)
+        groups = (1, -1, vectors.shape[-1])
+        weights = (self.basis @ filters).unflatten(-1, groups)
+        factors = self._blocks(gates).unflatten(-1, groups)
+        blocks = self._blocks(vectors)[..., None, :]
+        return gated_sum(weights, factors, blocks).flatten(0, 1)
 
     def filtered_directions(
         self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n c"]
     ) -> Float[Tensor, "n 3 c"]:
         """Sum filtered directions; see `Neighbourhood`."""
         blocks = self._blocks(values)
+        if self.is_small:
+            weights = (self._directed @ filters)[..., None, :]  # [b, i, j, 3, 1, c]
+            summed = gated_sum(weights, None, blocks[:, :, None, None])
+            return summed.flatten(0, 1).squeeze(2)
         weights = (self.basis @ filters) * blocks[:, None]  # [b, i, j, c]
         return (self.directions.transpose(-1, -2) @ weights).flatten(0, 1)
 

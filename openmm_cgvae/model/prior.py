@@ -9,6 +9,7 @@ from openmm_cgvae.model.encoder import bead_graph
 from openmm_cgvae.model.flow import Coupling, FlowDistribution
 from openmm_cgvae.model.gaussian import Gaussian, GaussianHead
 from openmm_cgvae.model.messages import InvariantMessage
+from openmm_cgvae.model.neighbourhood import Neighbourhood
 
 
 class Prior(nn.Module):
@@ -47,20 +48,24 @@ class Prior(nn.Module):
             ]
             self.flow = nn.ModuleList(couplings)
 
-    def forward(self, batch: GraphBatch) -> Gaussian | FlowDistribution:
+    def forward(
+        self, batch: GraphBatch, edges: Neighbourhood | None = None
+    ) -> Gaussian | FlowDistribution:
         """Give the prior of the latents.
 
         Parameters
         ----------
         batch : GraphBatch
             Molecules; atom positions are not looked at.
+        edges : Neighbourhood, optional
+            The bead graph, if it has been made already.
 
         Returns
         -------
         Gaussian or FlowDistribution
             What draws latents of shape (n_beads, n_channels) and gives their density.
         """
-        edges = bead_graph(batch, self.basis)
+        edges = edges or bead_graph(batch, self.basis)
         fingerprints = self.embedding(batch.atom_types) / self.config.pool_degree
         scalars = fingerprints.new_zeros(
             batch.n_beads, self.config.n_channels
