@@ -1,0 +1,204 @@
+"""What is promised around the code: names, versions, files, first commands."""
+
+import configparser
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import openmm_cgvae
+
+ROOT = Path(__file__).parents[1]
+CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+HEAVY = ("torch", "openmm", "MDAnalysis", "lightning", "pandas", "matplotlib")
+
+
+def text_of(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def setup_options():
+    parser = configparser.ConfigParser()
+    parser.read_string(text_of("setup.cfg"))
+    return parser
+
+
+def requirements(*extras):
+    """Direct requirements by canonical name, with those of some extras."""
+    options = setup_options()
+    lines = options["options"]["install_requires"].split("\n")
+    for extra in extras:
+        lines += options["options.extras_require"][extra].split("\n")
+    found = [Requirement(line) for line in lines if line.strip()]
+    return {canonicalize_name(found.name): found for found in found}
+
+
+def python_in(*lines):
+    """Run lines in a fresh interpreter and give what they print."""
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+class TestRequirements:
+    def test_conda_environment_is_that_of_pip(self):
+        lines = re.findall(r"^  - (\S+) (>=\S+)", text_of("environment.yml"), re.M)
+        conda = dict(lines)
+        python = conda.pop("python")
+        assert python == setup_options()["options"]["python_requires"]
+        wanted = requirements("plots").items()
+        assert conda == {
+            CONDA_NAMES.get(name, name): str(need.specifier) for name, need in wanted
+        }
+
+    def test_every_direct_one_is_pinned(self):
+        pins = {
+            canonicalize_name(Requirement(line).name): Requirement(line).specifier
+            for line in text_of("constraints.txt").splitlines()
+            if line.strip()
+        }
+        needed = requirements("plots", "test")
+        assert needed.keys() - pins.keys() == set()
+        for name, need in needed.items():
+            (pin,) = pins[name]
+            assert pin.operator == "=="
+            assert need.specifier.contains(pin.version)
+
+    def test_every_one_has_a_lower_bound(self):
+        for need in requirements("plots", "test").values():
+            assert [bound.operator for bound in need.specifier] == [">="]
+
+    def test_what_the_package_imports_is_required(self):
+        """Top-level names of other people's packages, in any import statement."""
+        pattern = re.compile(r"^\s*(?:from|import) (\w+)", re.M)
+        files = (ROOT / "openmm_cgvae").rglob("*.py")
+        imported = {
+            name for path in files for name in pattern.findall(path.read_text())
+        }
+        outside = imported - set(sys.stdlib_module_names) - {"openmm_cgvae"}
+        known = importlib.metadata.packages_distributions()
+        modules = {
+            canonicalize_name(owner)
+            for name in outside
+            for owner in known.get(name, ())
+        }
+        needed = {"lightning", "pytorch-lightning", *requirements("plots")}
+        assert modules - needed == set()
+
+
+class TestImport:
+    def test_is_light(self):
+        loaded = python_in(
+            "import sys, openmm_cgvae",
+            f"print(*sorted(set({HEAVY}) & set(sys.modules)))",
+        )
+        assert loaded == ""
+
+    def test_a_name_loads_only_what_it_needs(self):
+        loaded = python_in(
+            "import sys, openmm_cgvae as o",
+            "o.Mapping",
+            "print('torch' in sys.modules, 'openmm' in sys.modules)",
+        )
+        assert loaded == "False False"
+
+    def test_every_public_name_is_there(self):
+        for name in openmm_cgvae.__all__:
+            assert getattr(openmm_cgvae, name) is not None
+        assert sorted(openmm_cgvae.__all__) == sorted(dir(openmm_cgvae))
+
+    def test_other_names_are_not(self):
+        with pytest.raises(AttributeError, match="no attribute 'backmap'"):
+            openmm_cgvae.backmap  # noqa: B018
+
+    @pytest.mark.parametrize(
+        "first",
+        [
+            "import MDAnalysis as mda, openmm_cgvae",
+            "import openmm_cgvae, MDAnalysis as mda; openmm_cgvae.Backmapper",
+        ],
+    )
+    def test_brings_the_converter(self, first):
+        registered = python_in(first, "print('OPENMM' in mda._CONVERTERS)")
+        assert registered == "True"
+
+    def test_version_is_one(self):
+        assert importlib.metadata.version("openmm_cgvae") == openmm_cgvae.__version__
+
+
+class TestReadme:
+    def test_the_lines_of_python_run(self, tmp_path, monkeypatch, capsys):
+        blocks = re.findall(r"```python\n(.*?)```", text_of("README.md"), re.S)
+        monkeypatch.chdir(tmp_path)
+        for block in blocks:
+            exec(compile(block, "README.md", "exec"), {"__name__": "__main__"})
+        assert "beads kept" in capsys.readouterr().out
+        assert (tmp_path / "relaxed.pdb").exists()
+
+    def test_commands_are_in_the_makefile(self):
+        named = set(re.findall(r"make ([a-z][\w-]*)", text_of("README.md")))
+        targets = set(re.findall(r"^([\w-]+):", text_of("Makefile"), re.M))
+        assert {"demo", "test"} <= named
+        assert named <= targets
+
+    def test_links_lead_somewhere(self):
+        links = re.findall(r"\]\(([^)#]+)", text_of("README.md"))
+        local = [link for link in links if "://" not in link]
+        assert [link for link in local if not (ROOT / link).exists()] == []
+
+    def test_verbs_are_those_of_the_program(self):
+        from openmm_cgvae.cli import make_parser
+
+        said = make_parser(knows_settings=False).format_help()
+        verbs = re.findall(r"openmm-cgvae ([a-z]+)", text_of("README.md"))
+        assert all(f"    {verb} " in said for verb in verbs)
+
+
+def test_no_folder_of_a_machine_is_named():
+    folders = ("openmm_cgvae", "tests", "examples", "benchmarks", "docs")
+    files = [path for name in folders for path in (ROOT / name).rglob("*")]
+    files += [path for path in ROOT.iterdir() if path.suffix in {".md", ".cfg", ".yml"}]
+    words = [f"/{name}/".encode() for name in ("work", "home", "root", "Users")]
+    for path in files:
+        if path.is_file() and not path.name.startswith(".") and path.suffix != ".pyc":
+            content = path.read_bytes()
+            assert not any(word in content for word in words), path
+
+
+@pytest.mark.slow
+def test_wheel_has_the_package_its_models_and_data_and_nothing_else(tmp_path):
+    source = tmp_path / "source"
+    ignored = shutil.ignore_patterns(".*", "build", "*.egg-info", "demo_output", "docs")
+    shutil.copytree(ROOT, source, ignore=ignored)
+    (source / "openmm_cgvae" / "pretrained" / "notes.txt").write_text("not shipped")
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"),
+            *("--no-build-isolation", "--wheel-dir", str(tmp_path), str(source)),
+        ],
+        check=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    files = {name for name in names if ".dist-info/" not in name}
+    package = source / "openmm_cgvae"
+    wanted = [
+        *package.rglob("*.py"),
+        *package.glob("pretrained/*.cgvae"),
+        *(p for end in ("pdb", "xtc", "json") for p in package.glob(f"data/*.{end}")),
+    ]
+    assert files == {path.relative_to(source).as_posix() for path in wanted}
+    assert any(name.endswith("-3.cgvae") for name in files)
+    assert any(name.endswith("LICENSE") for name in names)
