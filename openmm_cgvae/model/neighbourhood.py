@@ -105,6 +105,19 @@ class DenseNeighbourhood(Neighbourhood):
     def _directed(self) -> Tensor:
         return self.directions[..., None] * self.basis[..., None, :]
 
+    @cached_property
+    def _turned(self) -> Tensor:
+        """Basis of the pairs i, i + turn: each pair once, [b, turn, i, k]."""
+        nodes = torch.arange(self.n_nodes, device=self.basis.device)
+        turns = torch.arange(1, self.n_nodes // 2 + 1, device=self.basis.device)
+        turned = self.basis[:, nodes, (nodes + turns[:, None]) % self.n_nodes]
+        if self.n_nodes % 2:
+            return turned
+        # Half a turn meets every pair from both of its ends.
+        shares = torch.ones_like(turned[0, :, :1, :1])
+        shares[-1] = 0.5
+        return turned * shares
+
     def _blocks(self, values: Tensor) -> Tensor:
         return values.reshape(-1, self.n_nodes, *values.shape[1:])
 
@@ -157,9 +170,17 @@ class DenseNeighbourhood(Neighbourhood):
         network: Callable[[Tensor], Tensor],
     ) -> Float[Tensor, "n c"]:
         """Sum over pairs; see `Neighbourhood`."""
+        if self.n_nodes == 1:
+            return torch.zeros_like(values)
+        # Both nodes of a pair hear the same, so each pair is looked at once.
         blocks = self._blocks(values)
-        products = blocks[:, :, None, :] * blocks[:, None, :, :]
-        return ((self.basis @ filters) * network(products)).sum(2).flatten(0, 1)
+        turns = range(1, self.n_nodes // 2 + 1)
+        products = torch.stack([blocks * blocks.roll(-turn, 1) for turn in turns], 1)
+        heard = (self._turned @ filters) * network(products)  # [b, turn, i, c]
+        total = heard.sum(1)
+        for turn, of_turn in zip(turns, heard.unbind(1), strict=True):
+            total = total + of_turn.roll(turn, 1)
+        return total.flatten(0, 1)
 
 
 class SparseNeighbourhood(Neighbourhood):
@@ -220,8 +241,12 @@ class SparseNeighbourhood(Neighbourhood):
         network: Callable[[Tensor], Tensor],
     ) -> Float[Tensor, "n c"]:
         """Sum over pairs; see `Neighbourhood`."""
-        products = values[self.receivers] * values[self.senders]
-        return self._collect((self.basis @ filters) * network(products))
+        # Both nodes of a pair hear the same, so each pair is looked at once.
+        once = torch.nonzero(self.receivers < self.senders).squeeze(1)
+        first, second = self.receivers[once], self.senders[once]
+        heard = (self.basis[once] @ filters) * network(values[first] * values[second])
+        total = torch.zeros_like(values).index_add(0, first, heard)
+        return total.index_add(0, second, heard)
 
 
 def neighbourhood(
