@@ -446,17 +446,18 @@ class TestHelp:
         assert done.stderr.strip() == ""
 
 
-def test_as_a_program(model_file):
+def test_as_a_program(short, tmp_path):
     """Once as a process, where words, encodings and exit codes are real."""
-    program = [sys.executable, "-c", "import sys; from openmm_cgvae.cli import main; "]
-    program[-1] += "sys.exit(main())"
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    code = "import sys; from openmm_cgvae.cli import main; sys.exit(main())"
+    output = tmp_path / "Kügelchen.pdb"
+    words = [*short, "--mapping", "residues", "--output", str(output)]
     done = subprocess.run(
-        [*program, "info", str(model_file)],
+        [sys.executable, "-c", code, "map", *words],
         capture_output=True,
         encoding="utf-8",
-        env=environment,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["atoms"] == "22 of ACE ALA NME"
+    assert done.stdout.splitlines()[0] == "   0 RES    H1 CH3 H2 H3 C O"
+    assert output.exists()

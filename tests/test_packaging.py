@@ -127,7 +127,7 @@ class TestImport:
         "first",
         [
             "import MDAnalysis as mda, openmm_cgvae",
-            "import openmm_cgvae, MDAnalysis as mda; openmm_cgvae.Backmapper",
+            "import openmm_cgvae, MDAnalysis as mda; openmm_cgvae.AtomisticState",
         ],
     )
     def test_brings_the_converter(self, first):
