@@ -303,7 +303,7 @@ def test_a_wrong_option_is_refused_before_any_work(
 def test_a_mapping_of_other_atoms_is_refused_before_any_work(universe, monkeypatch):
     monkeypatch.setattr(Frames, "from_universe", None)
     with pytest.raises(ValueError, match="`mapping` maps 4 atoms"):
-        train(universe, Mapping([0, 0, 1, 1]))
+        train(universe, Mapping([0, 0, 1, 2]))
 
 
 def test_frames_of_other_atoms_are_refused(universe, mapping):
