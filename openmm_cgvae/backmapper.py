@@ -213,22 +213,20 @@ class Backmapper:
                 timestep.dimensions = boxes[row]
                 timestep.time = times[row]
                 timestep.frame = frames[row]
-                writer.write(atoms.atoms)  # type: ignore[attr-defined]
+                # The universe and not its atoms, whose timestep would be a copy.
+                writer.write(atoms)  # type: ignore[attr-defined]
 
     def _read(self) -> tuple[int, float, np.ndarray, np.ndarray | None]:
         """Read the current frame: number, time [ps], beads made whole [A], box."""
         timestep = self.beads.universe.trajectory.ts
         positions = self.beads.positions.astype(np.float64)
-        bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
-        if len(bad):
+        if not np.isfinite(positions).all():
+            bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
             raise ValueError(
                 f"`universe` has no position for bead {bad[0]} in frame "
                 f"{timestep.frame} (not a number); mend or leave out the frame"
             )
-        with warnings.catch_warnings():
-            # A single structure has no time, which then is 0.
-            warnings.filterwarnings("ignore", message="Reader has no dt information")
-            time = float(timestep.time)
+        time = _time_of(timestep)
         box = timestep.dimensions
         if box is None or not np.any(box[:3]):
             return timestep.frame, time, positions, None
@@ -271,6 +269,15 @@ def _check_group(beads: "mda.AtomGroup") -> None:
         raise ValueError(
             "`universe` has no positions; load them with universe.load_new first"
         )
+
+
+def _time_of(timestep: "mda.coordinates.timestep.Timestep") -> float:
+    """Return the time [ps]; a single structure has none, which then is 0."""
+    if "time" in timestep.data:
+        return float(timestep.time)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Reader has no dt information")
+        return float(timestep.time)
 
 
 def _checked_count(n: int) -> int:
