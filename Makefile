@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow lint bench clean
 
 .venv/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed; run make PYTHON=python3.11')"
@@ -25,6 +25,10 @@ test: lint
 
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
+
+# A table of timings, and bench.json; about a quarter of an hour, OPTIONS=--quick less.
+bench: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.bench $(OPTIONS)
 
 clean:
 	rm -rf .venv demo_output build *.egg-info

@@ -1,0 +1,1 @@
+"""Benchmarks of openmm_cgvae; run with `make bench`."""

@@ -1,0 +1,218 @@
+"""What a user runs, from file to file: reading, beads, decoding, relaxing, writing."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import MDAnalysis as mda
+import numpy as np
+import openmm
+import torch
+from MDAnalysisTests.datafiles import TPR, XTC
+
+from benchmarks.systems import noisy_frames, shipped_model
+from benchmarks.timing import Measurement, Yardstick, measure, timed
+from openmm_cgvae import Backmapper, coarse_grain
+from openmm_cgvae.ensemble import AtomisticEnsemble
+from openmm_cgvae.minimiser import Minimiser, RelaxationSettings
+from openmm_cgvae.openmm_system import make_system, openmm_positions
+from openmm_cgvae.relaxation import minimise_restrained
+from openmm_cgvae.sampling import Sampler
+from openmm_cgvae.schemes import residues
+
+ALA = "alanine-dipeptide"
+
+
+def once(case: str, call: Callable[[], object], per: int, note: str) -> Measurement:
+    """Time a long call once, between two yardsticks."""
+    yardstick = Yardstick()
+    before, _ = timed(yardstick, 4)
+    cpu, wall = timed(call)
+    after, _ = timed(yardstick, 4)
+    unit = (before + after) / 2
+    return Measurement(
+        case=case,
+        cpu_ms=1e3 * cpu / per,
+        wall_ms=1e3 * wall / per,
+        yardsticks=cpu / unit,
+        yardstick_ms=1e3 * unit,
+        n=1,
+        note=note,
+    )
+
+
+def bead_trajectory(folder: Path, n_frames: int) -> mda.Universe:
+    """Write beads of alanine dipeptide to an XTC file and open it."""
+    model = shipped_model()
+    beads = model.mapping.project(noisy_frames(ALA, 100))
+    atoms = mda.Universe.empty(
+        3, n_residues=3, atom_resindex=[0, 1, 2], trajectory=True
+    )
+    atoms.add_TopologyAttr("name", list(model.mapping.bead_names))
+    atoms.add_TopologyAttr("resname", ["ACE", "ALA", "NME"])
+    path = folder / f"beads_{n_frames}.xtc"
+    with mda.Writer(str(path), n_atoms=3) as writer:
+        for frame in range(n_frames):
+            atoms.atoms.positions = beads[frame % len(beads)]
+            atoms.trajectory.ts.frame = frame
+            writer.write(atoms.atoms)
+    return mda.Universe(atoms._topology, str(path))
+
+
+def backmapping(*, quick: bool) -> Iterator[Measurement]:
+    """Compare `Backmapper.run` with the networks alone."""
+    n_frames = 1_000 if quick else 10_000
+    model = shipped_model()
+    with tempfile.TemporaryDirectory() as name:
+        universe = bead_trajectory(Path(name), n_frames)
+        backmapper = Backmapper(universe, model)
+        decoding = once(
+            f"decoding alone, {n_frames} frames",
+            decoding_alone(universe, model, n_frames),
+            n_frames,
+            "per frame",
+        )
+        yield decoding
+        output = Path(name) / "atoms.xtc"
+
+        def run() -> None:
+            backmapper.run(output=output, seed=0, progress=False)
+
+        whole = once(f"Backmapper.run, {n_frames} frames", run, n_frames, "per frame")
+        ratio = whole.cpu_ms / decoding.cpu_ms
+        whole.note = f"per frame; {ratio:.2f} x decoding alone"
+        yield whole
+        n = n_frames // 10
+        yield once(
+            f"Backmapper.sample, one frame, n = {n}",
+            lambda: backmapper.sample(n=n, seed=0),
+            n,
+            "per structure",
+        )
+
+
+def decoding_alone(
+    universe: mda.Universe, model: torch.nn.Module, n_frames: int
+) -> Callable[[], None]:
+    """Make the call of prior and decoder on beads and noise that are in memory."""
+    sampler = Sampler(model)
+    beads = torch.from_numpy(
+        np.stack([universe.atoms.positions for _ in universe.trajectory])
+    )
+    size = sampler.batch_size
+    noise = torch.randn(size * model.mapping.n_beads, model.config.n_channels)
+
+    def call() -> None:
+        with torch.inference_mode():
+            for start in range(0, n_frames, size):
+                batch = sampler.graph.batch(beads[start : start + size])
+                model.sample(batch, noise[: batch.n_beads])
+
+    return call
+
+
+def coarse_graining(*, quick: bool) -> Iterator[Measurement]:
+    """Compare reading 47,681 atoms with reading and mapping them."""
+    universe = mda.Universe(TPR, XTC)
+    beads = coarse_grain(universe, residues(universe, weights="mass"))
+    n_frames = len(universe.trajectory)
+
+    def read(of: mda.Universe) -> Callable[[], None]:
+        def call() -> None:
+            for _ in of.trajectory:
+                pass
+
+        return call
+
+    seconds = 1.0 if quick else 4.0
+    reading = measure(
+        f"read {universe.atoms.n_atoms} atoms",
+        read(universe),
+        seconds=seconds,
+        per=n_frames,
+        note="per frame",
+    )
+    yield reading
+    whole = measure(
+        f"coarse_grain to {beads.atoms.n_atoms} beads",
+        read(beads),
+        seconds=seconds,
+        per=n_frames,
+    )
+    whole.note = f"per frame; {whole.cpu_ms / reading.cpu_ms:.2f} x reading alone"
+    yield whole
+
+
+def relaxing(*, quick: bool) -> Iterator[Measurement]:
+    """Compare relaxing with bare calls of OpenMM's minimiser in one Context."""
+    n_samples = 20 if quick else 100
+    model = shipped_model()
+    beads = model.mapping.project(noisy_frames(ALA, 1))
+    atoms = Sampler(model).sample(beads, np.arange(1), n_samples, 0)[0]
+    ensemble = AtomisticEnsemble(
+        model.atom_table, atoms, mapping=model.mapping, bead_positions=beads[0]
+    )
+    system = make_system(model.atom_table)
+    settings = RelaxationSettings()
+    targets = np.repeat(beads, n_samples, axis=0).astype(np.float64)
+    relaxed = minimise_restrained(system, atoms, model.mapping, targets)
+    minimiser = Minimiser(system, model.mapping, settings)
+    context = minimiser.stage.context
+    minimiser.stage.place(atoms[0], targets[0], None)
+
+    def bare() -> None:
+        # As many iterations as the relaxation took, and no other reason to stop.
+        for sample, n_iterations in zip(atoms, relaxed.n_iterations, strict=True):
+            context.setPositions(openmm_positions(sample))
+            openmm.LocalEnergyMinimizer.minimize(context, 1e-6, int(n_iterations))
+
+    note = "per sample"
+    alone = once(f"bare minimisations, {n_samples} samples", bare, n_samples, note)
+    yield alone
+    for workers in (1, 2):
+        row = once(
+            f"relax, {n_samples} samples, {workers} worker(s)",
+            lambda workers=workers: ensemble.relax(system, workers=workers),
+            n_samples,
+            note,
+        )
+        row.note += (
+            f"; {row.cpu_ms / alone.cpu_ms:.2f} x bare"
+            if workers == 1
+            else "; CPU time of the workers is not seen, see wall time"
+        )
+        yield row
+
+
+IMPORT = (
+    "import time; c, w = time.process_time(), time.perf_counter();"
+    "import {module};"
+    "c, w = time.process_time() - c, time.perf_counter() - w;"
+    "peak = [t for t in open('/proc/self/status') if t.startswith('VmHWM')];"
+    "print(c, w, int(peak[0].split()[1]) / 1024)"
+)
+
+
+def importing(*, quick: bool) -> Iterator[Measurement]:
+    """Time imports in processes of their own."""
+    yardstick = Yardstick()
+    modules = ["openmm_cgvae", "openmm_cgvae.backmapper", "torch", "MDAnalysis"]
+    for module in modules[:1] if quick else modules:
+        command = [sys.executable, "-c", IMPORT.format(module=module)]
+        runs = []
+        for _ in range(3):
+            made = subprocess.run(command, capture_output=True, check=True, text=True)
+            runs.append([float(word) for word in made.stdout.split()])
+        cpu, wall, memory = np.median(runs, axis=0)
+        unit, _ = timed(yardstick, 4)
+        yield Measurement(
+            case=f"import {module}",
+            cpu_ms=1e3 * cpu,
+            wall_ms=1e3 * wall,
+            yardsticks=cpu / unit,
+            yardstick_ms=1e3 * unit,
+            n=3,
+            note=f"{memory:.0f} MB in all",
+        )

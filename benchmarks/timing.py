@@ -1,0 +1,97 @@
+"""CPU time next to a yardstick that is timed in the same loop."""
+
+import gc
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import torch
+
+YARDSTICK_SIZE = 1024
+YARDSTICK_FLOPS = 2 * YARDSTICK_SIZE**3
+# Calls shorter than this are timed several at once [s].
+SHORTEST_TIMED = 0.02
+
+
+@dataclass(kw_only=True)
+class Measurement:
+    """One row of the table; times in milliseconds."""
+
+    case: str
+    cpu_ms: float
+    wall_ms: float
+    yardsticks: float
+    yardstick_ms: float
+    n: int
+    floor_share: float | None = None
+    note: str = ""
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+
+class Yardstick:
+    """One float32 matrix product of 1024 x 1024 on the threads in use."""
+
+    def __init__(self) -> None:
+        generator = torch.Generator().manual_seed(0)
+        shape = (YARDSTICK_SIZE, YARDSTICK_SIZE)
+        self.first = torch.randn(shape, generator=generator)
+        self.second = torch.randn(shape, generator=generator)
+        self.result = torch.empty(shape)
+        self()
+
+    def __call__(self) -> None:
+        torch.mm(self.first, self.second, out=self.result)
+
+
+def timed(call: Callable[[], object], n_calls: int = 1) -> tuple[float, float]:
+    """Return CPU and wall seconds of one call."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(n_calls):
+        call()
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    return cpu / n_calls, wall / n_calls
+
+
+def measure(
+    case: str,
+    call: Callable[[], object],
+    *,
+    seconds: float = 4.0,
+    flops: float | None = None,
+    per: int = 1,
+    note: str = "",
+) -> Measurement:
+    """Time a call and the yardstick in turn; medians.
+
+    ``per`` divides the times, for calls that make many structures; the ratio is that
+    of the whole call. ``flops`` are those of the matrix products of one call.
+    """
+    yardstick = Yardstick()
+    for _ in range(2):
+        call()
+    first, _ = timed(call)
+    n_calls = max(1, round(SHORTEST_TIMED / max(first, 1e-6)))
+    gc.collect()
+    cpu, wall, ratio, unit = [], [], [], []
+    started = time.perf_counter()
+    while len(cpu) < 5 or (time.perf_counter() - started < seconds and len(cpu) < 40):
+        unit_cpu, _ = timed(yardstick, 2)
+        call_cpu, call_wall = timed(call, n_calls)
+        unit.append(unit_cpu)
+        cpu.append(call_cpu)
+        wall.append(call_wall)
+        ratio.append(call_cpu / unit_cpu)
+    ratios = statistics.median(ratio)
+    return Measurement(
+        case=case,
+        cpu_ms=1e3 * statistics.median(cpu) / per,
+        wall_ms=1e3 * statistics.median(wall) / per,
+        yardsticks=ratios,
+        yardstick_ms=1e3 * statistics.median(unit),
+        n=len(cpu),
+        floor_share=None if flops is None else flops / YARDSTICK_FLOPS / ratios,
+        note=note,
+    )
