@@ -13,12 +13,14 @@ from openmm_cgvae._version import __version__
 
 if TYPE_CHECKING:
     from openmm_cgvae.backmapper import Backmapper
+    from openmm_cgvae.cg_forces import cg_force
     from openmm_cgvae.checkpoint import save_model
     from openmm_cgvae.ensemble import AtomisticEnsemble, AtomisticState
     from openmm_cgvae.evaluation import evaluate
     from openmm_cgvae.mapping import Mapping
     from openmm_cgvae.model import CGVAE, ModelConfig
     from openmm_cgvae.pretrained import list_models, load_model
+    from openmm_cgvae.reporter import BackmapReporter
     from openmm_cgvae.simulate import simulate
     from openmm_cgvae.training import TrainingConfig, train
     from openmm_cgvae.transformations import MapToBeads, coarse_grain
@@ -28,12 +30,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "AtomisticEnsemble": "ensemble",
     "AtomisticState": "ensemble",
+    "BackmapReporter": "reporter",
     "Backmapper": "backmapper",
     "CGVAE": "model",
     "MapToBeads": "transformations",
     "Mapping": "mapping",
     "ModelConfig": "model",
     "TrainingConfig": "training",
+    "cg_force": "cg_forces",
     "coarse_grain": "transformations",
     "evaluate": "evaluation",
     "list_models": "pretrained",
@@ -47,12 +51,14 @@ __all__ = [
     "CGVAE",
     "AtomisticEnsemble",
     "AtomisticState",
+    "BackmapReporter",
     "Backmapper",
     "MapToBeads",
     "Mapping",
     "ModelConfig",
     "TrainingConfig",
     "__version__",
+    "cg_force",
     "coarse_grain",
     "evaluate",
     "list_models",

@@ -27,7 +27,7 @@ from openmm_cgvae.openmm_system import (
 )
 from openmm_cgvae.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
-__all__ = ["Minimiser", "Outcome", "RelaxationSettings"]
+__all__ = ["BeadRestraint", "Minimiser", "Outcome", "RelaxationSettings"]
 
 # Below this size the Reference platform beats the CPU platform, whose threads wait
 # longer than they work; custom forces are interpreted there and never worth it.
@@ -133,7 +133,7 @@ class _Watch(openmm.MinimizationReporter):
         return self.reached_plateau
 
 
-class _Restraint:
+class BeadRestraint:
     """The springs of the beads in one System, and then in its Context."""
 
     def __init__(self, system: openmm.System, mapping: Mapping, k: float) -> None:
@@ -175,7 +175,7 @@ class _Stage:
         self.settings = settings
         self.restraint = None
         if mapping is not None:
-            self.restraint = _Restraint(system, mapping, settings.k)
+            self.restraint = BeadRestraint(system, mapping, settings.k)
         self.is_periodic = system.usesPeriodicBoundaryConditions()
         self.context = _make_context(system, find_platform(settings.platform))
 

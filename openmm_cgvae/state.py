@@ -1,5 +1,6 @@
 """One atomistic structure, ready for OpenMM, MDAnalysis and ParmEd."""
 
+import copy
 import os
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from openmm import app, unit
 
 from openmm_cgvae.export import make_parmed, make_universe, write_structures
 from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.minimiser import BeadRestraint
 from openmm_cgvae.openmm_system import (
     ForceFieldLike,
     find_platform,
@@ -22,6 +24,13 @@ from openmm_cgvae.openmm_system import (
     openmm_positions,
     openmm_topology,
 )
+from openmm_cgvae.structure_checks import (
+    check_mapping,
+    checked_array,
+    checked_beads,
+    checked_box,
+)
+from openmm_cgvae.thermalisation import minimise_held, set_velocities
 from openmm_cgvae.topology import AtomTable
 
 __all__ = [
@@ -150,6 +159,8 @@ class AtomisticState:
         platform: openmm.Platform | str | None = None,
         constraints: Any = app.HBonds,
         minimise: bool = True,
+        hold_beads: float = 0.0,
+        bead_velocities: Any = None,
     ) -> app.Simulation:
         """Make an OpenMM Simulation that is ready to step.
 
@@ -172,6 +183,14 @@ class AtomisticState:
         minimise : bool
             Whether to lower the energy first. A generated structure is not at rest,
             and velocities on top of its strain would blow it apart.
+        hold_beads : float
+            Stiffness of springs that hold the beads in the simulation, until
+            `thermalisation.release` lets go of them [kJ/mol/nm^2].
+        bead_velocities : array_like, shape (n_beads, 3), optional
+            Velocities of the beads, such as those of the coarse-grained simulation
+            that goes on here [Angstrom/ps]. The atoms' follow them, what the beads
+            leave free is drawn at the temperature, see `thermalisation`. With either
+            of the last two the beads are held while the energy is lowered.
 
         Returns
         -------
@@ -181,26 +200,42 @@ class AtomisticState:
         Raises
         ------
         ValueError
-            If the force field does not know a residue, a System is of another size
-            or there is no such platform.
+            If the force field does not know a residue, a System is of another size,
+            there is no such platform, or beads are asked for and there is no mapping.
         """
         system = make_system(
             self.atom_table, forcefield, box=self.box, constraints=constraints
         )
+        box = self.box if system.usesPeriodicBoundaryConditions() else None
+        start = self.positions_angstrom
+        held = None
+        if hold_beads > 0 or bead_velocities is not None:
+            held = self._beads()
+        if minimise and held:
+            start = minimise_held(system, start, *held, box)
+        restraint = None
+        if held and hold_beads > 0:
+            system = copy.deepcopy(system)  # a ready System is the user's own
+            restraint = BeadRestraint(system, held[0], hold_beads)
         integrator = openmm.LangevinMiddleIntegrator(temperature, friction, timestep)
-        is_periodic = system.usesPeriodicBoundaryConditions()
-        box = self.box if is_periodic else None
-        topology = openmm_topology(self.atom_table, box)
         simulation = app.Simulation(
-            topology, system, integrator, find_platform(platform)
+            openmm_topology(self.atom_table, box),
+            system,
+            integrator,
+            find_platform(platform),
         )
-        vectors = openmm_box_vectors(box)
+        context, vectors = simulation.context, openmm_box_vectors(box)
         if vectors is not None:
-            simulation.context.setPeriodicBoxVectors(*vectors)
-        simulation.context.setPositions(self.positions)
-        if minimise:
+            context.setPeriodicBoxVectors(*vectors)
+        if held and restraint is not None:
+            restraint.hold(context, held[1])
+        context.setPositions(openmm_positions(start))
+        if minimise and not held:
             simulation.minimizeEnergy()
-        simulation.context.setVelocitiesToTemperature(temperature)
+        context.setVelocitiesToTemperature(temperature)
+        if held and bead_velocities is not None:
+            context.applyConstraints(integrator.getConstraintTolerance())
+            set_velocities(simulation, held[0], bead_velocities, temperature)
         return simulation
 
     def write(self, path: str | os.PathLike[str]) -> None:
@@ -244,105 +279,19 @@ class AtomisticState:
         positions = self.positions_angstrom[None]
         return make_parmed(self.atom_table, positions, self.box, forcefield)
 
+    def _beads(self) -> tuple[Mapping, np.ndarray]:
+        if self.mapping is None:
+            raise ValueError(
+                "`hold_beads` and `bead_velocities` need to know what the beads are, "
+                "but the state has no `mapping`; make it with one"
+            )
+        if self.bead_positions is not None:
+            return self.mapping, self.bead_positions
+        return self.mapping, self.mapping.project(self.positions_angstrom)
+
     def _as_samples(self) -> tuple[np.ndarray, np.ndarray | None]:
         box = self.box
         return self.positions_angstrom[None], None if box is None else box[None]
-
-
-def checked_array(name: str, values: Any, shape: tuple[int | None, ...]) -> np.ndarray:
-    """Return values as a read-only float64 array of this shape, None for any length.
-
-    Raises
-    ------
-    ValueError
-        If the shape is another or a value is not finite.
-
-    Examples
-    --------
-    >>> checked_array("positions", [[0, 1, 2]], (None, 3))
-    array([[0., 1., 2.]])
-    """
-    # Nobody can change a read-only array under us; others are copied.
-    is_frozen = isinstance(values, np.ndarray) and not values.flags.writeable
-    make = np.asarray if is_frozen else np.array
-    array = make(values, dtype=np.float64)
-    fits = array.ndim == len(shape) and all(
-        wanted in (None, length)
-        for length, wanted in zip(array.shape, shape, strict=True)
-    )
-    if not fits:
-        wanted = ", ".join("any" if length is None else str(length) for length in shape)
-        raise ValueError(
-            f"`{name}` has shape {array.shape} but must be ({wanted}); check that it "
-            "belongs to this molecule"
-        )
-    if not np.isfinite(array).all():
-        n_bad = int((~np.isfinite(array)).sum())
-        raise ValueError(
-            f"`{name}` holds {n_bad} numbers that are nan or infinite but all must be "
-            "finite; look for what went wrong where they were made"
-        )
-    array.setflags(write=False)
-    return array
-
-
-def check_mapping(mapping: Mapping | None, atom_table: AtomTable) -> None:
-    """Check that a mapping is one of this molecule.
-
-    Raises
-    ------
-    ValueError
-        If it has another number of atoms.
-    """
-    if mapping is not None and mapping.n_atoms != atom_table.n_atoms:
-        raise ValueError(
-            f"`mapping` is for {mapping.n_atoms} atoms but the molecule has "
-            f"{atom_table.describe()}; give the mapping of this molecule"
-        )
-
-
-def checked_beads(
-    bead_positions: Any, mapping: Mapping | None, n_samples: int | None
-) -> np.ndarray | None:
-    """Return the beads as a read-only array, one set a sample if there are samples.
-
-    Raises
-    ------
-    ValueError
-        If there is no mapping or a shape does not fit.
-    """
-    if bead_positions is None:
-        return None
-    if mapping is None:
-        raise ValueError(
-            "`bead_positions` were given without `mapping`, which says what the beads "
-            "are; give both or neither"
-        )
-    shape = (mapping.n_beads, 3)
-    if n_samples is None:
-        return checked_array("bead_positions", bead_positions, shape)
-    if np.ndim(bead_positions) == len(shape):
-        bead_positions = np.broadcast_to(bead_positions, (n_samples, *shape))
-    return checked_array("bead_positions", bead_positions, (n_samples, *shape))
-
-
-def checked_box(box: Any, n_samples: int | None) -> np.ndarray | None:
-    """Return the box as a read-only array, one a sample if there are samples.
-
-    Zeros become None, as formats without a box write them.
-
-    Raises
-    ------
-    ValueError
-        If the shape does not fit.
-    """
-    if box is None or not np.any(box):
-        return None
-    if n_samples is None:
-        return checked_array("box", box, (6,))
-    if np.ndim(box) == 1:
-        box = np.broadcast_to(box, (n_samples, len(box)))
-    return checked_array("box", box, (n_samples, 6))
 
 
 # A topology takes as long to build as a small molecule to relax.

@@ -1,0 +1,17 @@
+"""From a structure at rest to dynamics: velocities, springs let go, drift."""
+
+from openmm_cgvae.thermalisation.drift import EnergyDrift, energy_drift
+from openmm_cgvae.thermalisation.springs import minimise_held, release
+from openmm_cgvae.thermalisation.velocities import (
+    set_velocities,
+    velocities_given_beads,
+)
+
+__all__ = [
+    "EnergyDrift",
+    "energy_drift",
+    "minimise_held",
+    "release",
+    "set_velocities",
+    "velocities_given_beads",
+]
