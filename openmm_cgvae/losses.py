@@ -139,13 +139,7 @@ def objective(
     """
     squared = reconstruction(result.positions, batch)
     bonds = bond_length(result.positions, batch)
-    divergence = (
-        kl_divergence(result.posterior, result.prior)
-        if isinstance(result.prior, Gaussian)
-        # Without a closed form: unbiased, from the latents that were drawn.
-        else result.posterior.log_density(result.latents)
-        - result.prior.log_density(result.latents)
-    )
+    divergence = kl_divergence(result.posterior, result.prior)
     per_bead = _molecule_mean(divergence, batch.molecule_of_bead, batch)
     if model.config.likelihood == "fixed":
         total = squared + bond_weight * bonds + kl_weight * per_bead

@@ -14,7 +14,6 @@ from openmm_cgvae.model.basis import RadialBasis
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.decoder import LocalFrameDecoder, VectorDecoder, place_atoms
 from openmm_cgvae.model.encoder import DistanceEncoder, SignedEncoder, bead_graph
-from openmm_cgvae.model.flow import FlowDistribution
 from openmm_cgvae.model.gaussian import Gaussian
 from openmm_cgvae.model.neighbourhood import Neighbourhood
 from openmm_cgvae.model.prior import Prior
@@ -34,12 +33,11 @@ class Molecule:
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
-    """What a forward pass gives: atoms [A], latents, their posterior and prior."""
+    """What a forward pass gives: atoms [A], posterior and Gaussian prior."""
 
     positions: Float[Tensor, "n_atoms 3"]
-    latents: Float[Tensor, "n_beads n_channels"]
     posterior: Gaussian
-    prior: Gaussian | FlowDistribution
+    prior: Gaussian
 
 
 class CGVAE(nn.Module):
@@ -131,14 +129,13 @@ class CGVAE(nn.Module):
         Returns
         -------
         Reconstruction
-            Atoms, posterior and prior.
+            Atoms, posterior and the Gaussian of the prior; a flow on top of it is
+            fitted afterwards and has no part here.
         """
         edges = self._bead_graph(batch)
         posterior = self.encoder(batch, edges)
-        latents = posterior.draw(noise)
-        positions = self.decode(batch, latents, edges)
-        prior = self.prior(batch, edges)
-        return Reconstruction(positions, latents, posterior, prior)
+        positions = self.decode(batch, posterior.draw(noise), edges)
+        return Reconstruction(positions, posterior, self.prior.gaussian(batch, edges))
 
     def decode(
         self,

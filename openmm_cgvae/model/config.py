@@ -37,7 +37,8 @@ class ModelConfig:
         Eqs. 5, 6 and 8 as printed, or atoms placed in learned local frames.
     prior : {"gaussian", "flow"}
         The paper's Gaussian for every bead, or a flow of ``flow_layers`` couplings
-        on top of it, which can follow a posterior of several bumps.
+        on top of it, fitted to the latents once the rest of the model is trained: it
+        can follow a posterior of several bumps.
     flow_layers : int
         Couplings of the flow (flow prior only).
     messages : {"product", "sender"}

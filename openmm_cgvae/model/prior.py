@@ -1,6 +1,6 @@
 """The prior: what the beads alone say about their latents."""
 
-from torch import nn
+from torch import Tensor, nn
 
 from openmm_cgvae.graphs import GraphBatch
 from openmm_cgvae.model.basis import RadialBasis
@@ -66,13 +66,37 @@ class Prior(nn.Module):
             What draws latents of shape (n_beads, n_channels) and gives their density.
         """
         edges = edges or bead_graph(batch, self.basis)
+        features = self._features(batch, edges)
+        base = self.head(features)
+        if self.config.prior == "gaussian":
+            return base
+        return FlowDistribution(base, list(self.flow), features, edges)  # type: ignore[arg-type]
+
+    def gaussian(
+        self, batch: GraphBatch, edges: Neighbourhood | None = None
+    ) -> Gaussian:
+        """Give the Gaussian of the prior, without a flow on top of it.
+
+        Parameters
+        ----------
+        batch : GraphBatch
+            Molecules; atom positions are not looked at.
+        edges : Neighbourhood, optional
+            The bead graph, if it has been made already.
+
+        Returns
+        -------
+        Gaussian
+            Mean and standard deviation, shape (n_beads, n_channels).
+        """
+        edges = edges or bead_graph(batch, self.basis)
+        return self.head(self._features(batch, edges))
+
+    def _features(self, batch: GraphBatch, edges: Neighbourhood) -> Tensor:
         fingerprints = self.embedding(batch.atom_types) / self.config.pool_degree
         scalars = fingerprints.new_zeros(
             batch.n_beads, self.config.n_channels
         ).index_add(0, batch.bead_of_atom, fingerprints)
         for message in self.messages:
             scalars = scalars + message(edges, scalars)
-        base = self.head(scalars)
-        if self.config.prior == "gaussian":
-            return base
-        return FlowDistribution(base, list(self.flow), scalars, edges)  # type: ignore[arg-type]
+        return scalars

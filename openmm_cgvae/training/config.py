@@ -9,7 +9,8 @@ from openmm_cgvae.sampling import N_SEEDS
 
 Schedule = Literal["plateau", "cosine"]
 
-_WEIGHTS = ("bond_weight", "kl_weight")
+_COUNTS = ("n_epochs", "flow_epochs", "batch_size")
+_WEIGHTS = ("bond_weight", "kl_weight", "sample_weight")
 _SHARES = ("bond_warmup", "kl_warmup")
 
 
@@ -22,6 +23,11 @@ class TrainingConfig:
     ----------
     n_epochs : int
         Passes over the training frames.
+    flow_epochs : int
+        Passes that fit a flow prior afterwards (flow prior only).
+    polish_epochs : int
+        Passes that train the decoder alone in the end, with the bond graph of samples
+        in the loss; none in the paper.
     batch_size : int
         Frames of a step.
     learning_rate : float
@@ -34,6 +40,8 @@ class TrainingConfig:
         gamma, the weight of the graph loss (fixed likelihood only).
     kl_weight : float
         beta, the weight of the divergence.
+    sample_weight : float
+        Weight of the bond graph of samples while the decoder is polished.
     bond_warmup, kl_warmup : float
         Shares of the epochs over which gamma and beta rise from zero. With the graph
         loss at full weight from the first step the hydrogens of a methyl can settle
@@ -52,11 +60,14 @@ class TrainingConfig:
     """
 
     n_epochs: int = 500
+    flow_epochs: int = 60
+    polish_epochs: int = 0
     batch_size: int = 32
     learning_rate: float = 8e-5
     schedule: Schedule = "plateau"
     bond_weight: float = 25.0
     kl_weight: float = 0.05
+    sample_weight: float = 10.0
     bond_warmup: float = 0.0
     kl_warmup: float = 0.0
     clip_norm: float = 1.0
@@ -66,9 +77,8 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
-        for name in ("n_epochs", "batch_size", "n_folds", "fold", "seed"):
-            lowest = 1 if name in ("n_epochs", "batch_size") else 0
-            check_number(name, getattr(self, name), int, lowest)
+        for name in (*_COUNTS, "n_folds", "fold", "seed", "polish_epochs"):
+            check_number(name, getattr(self, name), int, int(name in _COUNTS))
         for name in ("learning_rate", "clip_norm", *_WEIGHTS, *_SHARES):
             check_number(name, getattr(self, name), float)
         for name in ("learning_rate", "clip_norm"):
@@ -129,11 +139,12 @@ PRESETS = {
             pseudoscalar_init=1.0,
         ),
         TrainingConfig(
-            n_epochs=120,
+            n_epochs=100,
+            polish_epochs=10,
             batch_size=64,
             learning_rate=2e-3,
             schedule="cosine",
-            kl_weight=5e-4,
+            kl_weight=1e-3,
             bond_warmup=0.1,
         ),
     ),

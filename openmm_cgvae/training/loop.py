@@ -3,6 +3,8 @@
 import csv
 import math
 import signal
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,22 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from openmm_cgvae.graphs import GraphBatch
-from openmm_cgvae.losses import LossTerms, objective
-from openmm_cgvae.model import CGVAE
+from openmm_cgvae.losses import bond_length, objective
+from openmm_cgvae.model import CGVAE, Reconstruction
 from openmm_cgvae.training.config import TrainingConfig
 from openmm_cgvae.training.data import Batches, TrainingData
 
 MONITORED = "validation/total"
 PATIENCE = 15  # epochs without a better validation loss
+FLOW_FOLDER, POLISH_FOLDER = "prior", "polish"
+POLISH_SLOWDOWN = 0.25  # the decoder is nearly where it should be
+SHORT_NAMES = {
+    "total": "loss",
+    "reconstruction": "MSD",
+    "bond_length": "graph",
+    "kl_divergence": "KL",
+    "bond_length_of_samples": "graph of samples",
+}
 LAST, BEST, LOG = "last.ckpt", "best.ckpt", "metrics.csv"
 
 
@@ -52,14 +63,26 @@ def fit(
     ValueError
         If the training came to values that are not numbers.
     """
+    _fit_stage(_Objective(model, data, config), folder, progress=progress)
+    if model.config.prior == "flow":
+        stage = _FlowFit(model, data, config)
+        _fit_stage(stage, folder / FLOW_FOLDER, progress=progress)
+    if config.polish_epochs:
+        polish = _Polish(model, data, config)
+        _fit_stage(polish, folder / POLISH_FOLDER, progress=progress)
+
+
+def _fit_stage(stage: "_Stage", folder: Path, *, progress: bool) -> None:
+    """Run or continue one stage of a training and load its best weights."""
+    folder.mkdir(exist_ok=True)
     last = folder / LAST
     n_done = _read(last)["epoch"] + 1 if last.exists() else 0
-    if n_done < config.n_epochs:
+    if n_done < stage.n_epochs:
         trainer = pl.Trainer(
-            max_epochs=config.n_epochs,
+            max_epochs=stage.n_epochs,
             # One device: the batches are not dealt out to several.
             devices=1,
-            gradient_clip_val=config.clip_norm,
+            gradient_clip_val=stage.config.clip_norm,
             reload_dataloaders_every_n_epochs=1,
             callbacks=[
                 _Log(folder / LOG),
@@ -71,7 +94,7 @@ def fit(
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        _run(trainer, _Objective(model, data, config), last if n_done else None)
+        _run(trainer, stage, last if n_done else None)
     best = folder / BEST
     prefix = "model."
     weights = {
@@ -84,10 +107,10 @@ def fit(
             "`training_options` led to losses that are not numbers in every epoch; "
             "lower learning_rate"
         )
-    model.load_state_dict(weights)
+    stage.model.load_state_dict(weights)
 
 
-def _run(trainer: pl.Trainer, module: "_Objective", checkpoint: Path | None) -> None:
+def _run(trainer: pl.Trainer, module: "_Stage", checkpoint: Path | None) -> None:
     interrupt = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
@@ -103,13 +126,33 @@ def _read(checkpoint: Path) -> dict[str, Any]:
     return torch.load(checkpoint, map_location="cpu", weights_only=True)
 
 
-class _Objective(pl.LightningModule):
-    """The steps Lightning calls."""
+class _Stage(pl.LightningModule, ABC):
+    """The steps Lightning calls, whatever the loss."""
+
+    name: str
 
     def __init__(self, model: CGVAE, data: TrainingData, config: TrainingConfig):
         super().__init__()
         self.model, self.data, self.config = model, data, config
-        self.latest: LossTerms | None = None
+        self.latest: dict[str, Tensor] = {}
+
+    @property
+    @abstractmethod
+    def n_epochs(self) -> int:
+        """Epochs of the stage."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Highest learning rate of the stage."""
+        return self.config.learning_rate
+
+    @abstractmethod
+    def trained(self) -> Iterable[torch.nn.Parameter]:
+        """Give the weights the stage trains."""
+
+    @abstractmethod
+    def losses(self, batch: GraphBatch, noise: Tensor) -> dict[str, Tensor]:
+        """Give the terms of the loss, among them ``total``."""
 
     def train_dataloader(self) -> Batches:
         return self.data.batches(self.data.train, self.trainer.current_epoch)
@@ -119,19 +162,13 @@ class _Objective(pl.LightningModule):
 
     def training_step(self, batch: GraphBatch, index: int) -> Tensor:
         del index
-        terms = self._terms(
-            batch,
-            self.global_step + 1,
-            bond_ramp=self._ramp(self.config.bond_warmup),
-            kl_ramp=self._ramp(self.config.kl_warmup),
-        )
-        self._log(terms, "train", batch)
-        self.latest = terms
-        return terms.total
+        self.latest = self._losses(batch, self.global_step + 1)
+        self._log("train", batch, self.latest)
+        return self.latest["total"]
 
     def validation_step(self, batch: GraphBatch, index: int) -> None:
         # The same noise in every epoch, so that epochs can be compared.
-        self._log(self._terms(batch, -1 - index), "validation", batch)
+        self._log("validation", batch, self._losses(batch, -1 - index))
 
     def on_train_epoch_end(self) -> None:
         # Lightning would do this after the checkpoint, and a continued run miss it.
@@ -142,45 +179,30 @@ class _Objective(pl.LightningModule):
         if metric is None:
             scheduler.step()
 
-    def _ramp(self, share: float) -> float:
-        """Give how far a weight has risen, from 0 to 1, at this step."""
-        n_steps = self.config.n_epochs * len(self.train_dataloader())
-        return min(1.0, self.global_step / (share * n_steps)) if share else 1.0
-
-    def _terms(
-        self, batch: GraphBatch, key: int, bond_ramp: float = 1, kl_ramp: float = 1
-    ) -> LossTerms:
+    def _losses(self, batch: GraphBatch, key: int) -> dict[str, Tensor]:
         seed = np.random.SeedSequence((self.config.seed, abs(key), int(key < 0)))
         generator = torch.Generator().manual_seed(int(seed.generate_state(1)[0]))
         noise = torch.randn(
             batch.n_beads, self.model.config.n_channels, generator=generator
-        ).to(batch.bead_positions.device)
-        return objective(
-            self.model,
-            batch,
-            self.model(batch, noise),
-            bond_ramp * self.config.bond_weight,
-            kl_ramp * self.config.kl_weight,
         )
+        return self.losses(batch, noise.to(batch.bead_positions.device))
 
-    def _log(self, terms: LossTerms, stage: str, batch: GraphBatch) -> None:
-        values = {
-            f"{stage}/{name}": value.detach() for name, value in terms.__dict__.items()
-        }
+    def _log(self, part: str, batch: GraphBatch, losses: dict[str, Tensor]) -> None:
+        values = {f"{part}/{name}": value.detach() for name, value in losses.items()}
         self.log_dict(
             values, on_step=False, on_epoch=True, batch_size=batch.n_molecules
         )
 
     def configure_optimizers(self) -> dict[str, Any]:
         config = self.config
-        optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate)
+        optimizer = torch.optim.Adam(self.trained(), lr=self.learning_rate)
         if config.schedule == "plateau":
             plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
                 optimizer, patience=PATIENCE, factor=0.3
             )
             monitored = {"scheduler": plateau, "monitor": MONITORED}
             return {"optimizer": optimizer, "lr_scheduler": monitored}
-        n_steps = config.n_epochs * len(self.data.batches(self.data.train, None))
+        n_steps = self.n_epochs * len(self.data.batches(self.data.train, None))
         rise = max(1, n_steps // 50)
 
         def factor(step: int) -> float:
@@ -192,6 +214,102 @@ class _Objective(pl.LightningModule):
         cosine = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         stepped = {"scheduler": cosine, "interval": "step"}
         return {"optimizer": optimizer, "lr_scheduler": stepped}
+
+
+class _Objective(_Stage):
+    """The training of the whole model."""
+
+    name = "training"
+
+    @property
+    def n_epochs(self) -> int:
+        return self.config.n_epochs
+
+    def trained(self) -> Iterable[torch.nn.Parameter]:
+        return self.model.parameters()
+
+    def losses(self, batch: GraphBatch, noise: Tensor) -> dict[str, Tensor]:
+        terms = objective(
+            self.model,
+            batch,
+            self.model(batch, noise),
+            self._ramp(self.config.bond_warmup) * self.config.bond_weight,
+            self._ramp(self.config.kl_warmup) * self.config.kl_weight,
+        )
+        return terms.__dict__
+
+    def _ramp(self, share: float) -> float:
+        """Give how far a weight has risen, from 0 to 1; 1 for validation."""
+        if not share or not self.training:
+            return 1.0
+        n_steps = self.n_epochs * len(self.train_dataloader())
+        return min(1.0, self.global_step / (share * n_steps))
+
+
+class _FlowFit(_Stage):
+    """The fit of the flow prior to the latents of the trained encoder.
+
+    The encoder and the decoder stay as they are. The loss is an unbiased estimate of
+    the divergence of the posterior from the prior.
+    """
+
+    name = "fitting the prior"
+
+    @property
+    def n_epochs(self) -> int:
+        return self.config.flow_epochs
+
+    def trained(self) -> Iterable[torch.nn.Parameter]:
+        return self.model.prior.parameters()
+
+    def losses(self, batch: GraphBatch, noise: Tensor) -> dict[str, Tensor]:
+        with torch.no_grad():
+            posterior = self.model.encoder(batch)
+            latents = posterior.draw(noise)
+        prior = self.model.prior(batch)
+        divergence = posterior.log_density(latents) - prior.log_density(latents)
+        return {"total": divergence.mean()}
+
+
+class _Polish(_Stage):
+    """The last stage: the decoder learns to make sound bonds where the prior draws.
+
+    Between the latents of two conformations there are some that the encoder never
+    gives but the prior draws, and the atoms made of them are strained. Encoder and
+    prior stay as they are, so that the spread of the samples does; only the bond
+    graph of samples is added to the loss, since nothing else is known of them.
+    """
+
+    name = "polishing"
+
+    @property
+    def n_epochs(self) -> int:
+        return self.config.polish_epochs
+
+    @property
+    def learning_rate(self) -> float:
+        return POLISH_SLOWDOWN * self.config.learning_rate
+
+    def trained(self) -> Iterable[torch.nn.Parameter]:
+        return self.model.decoder.parameters()
+
+    def losses(self, batch: GraphBatch, noise: Tensor) -> dict[str, Tensor]:
+        with torch.no_grad():
+            posterior = self.model.encoder(batch)
+            gaussian = self.model.prior.gaussian(batch)
+            # The noise of another bead: samples are other structures anyway.
+            drawn = self.model.prior(batch).draw(noise.roll(1, 0))
+        made = self.model.decode(batch, posterior.draw(noise))
+        terms = objective(
+            self.model,
+            batch,
+            Reconstruction(made, posterior, gaussian),
+            self.config.bond_weight,
+            self.config.kl_weight,
+        )
+        of_samples = bond_length(self.model.decode(batch, drawn), batch)
+        total = terms.total + self.config.sample_weight * of_samples
+        return {**terms.__dict__, "total": total, "bond_length_of_samples": of_samples}
 
 
 class _Keeper(Checkpoint):
@@ -255,12 +373,12 @@ class _Progress(Callback):
     def __init__(self) -> None:
         self.bar: tqdm | None = None
 
-    def on_train_start(self, trainer: pl.Trainer, module: _Objective) -> None:
+    def on_train_start(self, trainer: pl.Trainer, module: _Stage) -> None:
         n_steps = len(module.data.batches(module.data.train, None))
         self.bar = tqdm(
-            total=n_steps * module.config.n_epochs,
+            total=n_steps * module.n_epochs,
             initial=trainer.global_step,
-            desc="training",
+            desc=module.name,
             unit="step",
             mininterval=1.0,
         )
@@ -268,18 +386,20 @@ class _Progress(Callback):
     def on_train_batch_end(
         self,
         trainer: pl.Trainer,
-        module: _Objective,
+        module: _Stage,
         *_: object,
     ) -> None:
         if self.bar is None:
             return
         self.bar.update(1)
-        if trainer.global_step % 50 == 0 and module.latest is not None:
-            terms = module.latest
+        if trainer.global_step % 50 == 0:
+            losses = (
+                f"{SHORT_NAMES.get(name, name)} {loss:.4f}"
+                for name, loss in module.latest.items()
+            )
             self.bar.set_postfix_str(
-                f"epoch {trainer.current_epoch + 1}/{module.config.n_epochs} "
-                f"MSD {terms.reconstruction:.4f} graph {terms.bond_length:.4f} "
-                f"KL {terms.kl_divergence:.2f}",
+                f"epoch {trainer.current_epoch + 1}/{module.n_epochs} "
+                + " ".join(losses),
                 refresh=False,
             )
 
