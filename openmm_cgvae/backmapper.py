@@ -1,22 +1,28 @@
 """Backmapper: coarse-grained universes in, atomistic structures out."""
 
 import os
-import warnings
-from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import MDAnalysis as mda
 import numpy as np
-from MDAnalysis.lib.distances import minimize_vectors
-from tqdm.auto import tqdm
 
+from openmm_cgvae.beads import Beads, check_group
 from openmm_cgvae.ensemble import AtomisticEnsemble
-from openmm_cgvae.export import make_universe, structure_writer
+from openmm_cgvae.export import check_ending
+from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import CGVAE
-from openmm_cgvae.pretrained import bead_names_of, find_model, load_model
+from openmm_cgvae.molecules import repeat
+from openmm_cgvae.pretrained import find_model, load_model
+from openmm_cgvae.recognition import check_beads, find_molecules, wanted_beads
 from openmm_cgvae.sampling import Sampler
+from openmm_cgvae.streaming import Backend, Job, WrittenTrajectory, backmap_frames
+from openmm_cgvae.streaming.backends import check_backend
+from openmm_cgvae.streaming.parts import INTERMEDIATE, ROWS_OF_FRAMES
+from openmm_cgvae.topology import AtomTable
 
 N_FRAMES_READ_AT_ONCE = 256
+SAMPLE_FIELD = "{sample}"
 
 
 class Backmapper:
@@ -25,17 +31,24 @@ class Backmapper:
     Parameters
     ----------
     universe : MDAnalysis.Universe or AtomGroup
-        The beads, one molecule, in the order of the model's beads.
+        The beads, in the order of the model's beads; of one molecule, or of any
+        number of them one after the other.
     model : CGVAE, str or path-like, optional
         A model, the name of one that ships with the package, or a model file. By
-        default the shipped model with the universe's own residue and bead names.
+        default the shipped model with the universe's own residue and bead names,
+        those of one molecule.
     batch_size : int
         Structures decoded at once; results do not depend on it.
+    unknown : {"raise", "drop"}
+        What to do with beads that are not of the model's molecules, by the names of
+        beads and residues. They are no part of the structures if dropped.
 
     Attributes
     ----------
     model : CGVAE
         The model in use.
+    beads, dropped : MDAnalysis.AtomGroup
+        The beads that are backmapped, and those that are left out.
 
     Raises
     ------
@@ -64,25 +77,58 @@ class Backmapper:
         model: "CGVAE | str | os.PathLike[str] | None" = None,
         *,
         batch_size: int = 256,
+        unknown: str = "raise",
     ) -> None:
-        self.beads = universe.atoms
-        _check_group(self.beads)
+        group = universe.atoms
+        check_group(group)
+        if unknown not in ("raise", "drop"):
+            raise ValueError(
+                f"`unknown` is {unknown!r} but must be 'raise' or 'drop', for beads "
+                "the model does not know"
+            )
         if model is None:
-            model = find_model(self.beads)
+            model = find_model(group)
         elif not isinstance(model, CGVAE):
             model = load_model(model)
         self.model = model
-        self._check_beads()
+        self.dropped = group[[]]
+        if unknown == "drop":
+            group, self.dropped = find_molecules(group, wanted_beads(model))
+        check_beads(group, model)
+        self.beads = group
+        self._source = Beads(group, model.mapping.n_beads)
         self._sampler = Sampler(model, batch_size)
 
     def __repr__(self) -> str:
         """Give one line."""
+        rest = f", {len(self.dropped)} others left out" if len(self.dropped) else ""
         return (
             f"<Backmapper from {len(self.beads)} beads to "
-            f"{self.model.atom_table.describe()}>"
+            f"{self.atom_table.describe()}{rest}>"
         )
 
-    def sample(self, n: int = 1, seed: int | None = None) -> AtomisticEnsemble:
+    @property
+    def n_molecules(self) -> int:
+        """Number of molecules that are backmapped side by side."""
+        return self._source.n_molecules
+
+    @cached_property
+    def atom_table(self) -> AtomTable:
+        """The atoms of all molecules."""
+        return repeat(self.model.atom_table, self.n_molecules)
+
+    @cached_property
+    def mapping(self) -> Mapping:
+        """The beads of all molecules."""
+        return repeat(self.model.mapping, self.n_molecules)
+
+    def sample(
+        self,
+        n: int = 1,
+        seed: int | None = None,
+        *,
+        correlation_time: float | None = None,
+    ) -> AtomisticEnsemble:
         """Draw atomistic structures for the current frame.
 
         Parameters
@@ -92,6 +138,8 @@ class Backmapper:
         seed : int, optional
             The same seed gives the same atoms. By default a new one is drawn and
             noted in the ``info`` of every state.
+        correlation_time : float, optional
+            As in `run`, whose frames are these samples.
 
         Returns
         -------
@@ -104,21 +152,33 @@ class Backmapper:
             If ``n`` is less than one or a bead has no position.
         """
         n, seed = _checked_count(n), checked_seed(seed)
-        frame, time, beads, box = self._read()
-        atoms = self._sampler.sample(beads[None], np.array([frame]), n, seed)[0]
+        frame = self._source.read()
+        beads = frame.positions
+        atoms = self._sampler.sample_many(
+            beads[None],
+            np.array([frame.number]),
+            n,
+            seed,
+            self._in_frames(correlation_time),
+        )[0]
         return AtomisticEnsemble(
-            self.model.atom_table,
-            atoms,
-            mapping=self.model.mapping,
-            bead_positions=beads,
-            box=box,
+            self.atom_table,
+            atoms.reshape(n, -1, 3),
+            mapping=self.mapping,
+            bead_positions=beads.reshape(-1, 3),
+            box=frame.box,
             info=[
-                {"frame": frame, "time": time, "seed": seed, "sample": sample}
+                {
+                    "frame": frame.number,
+                    "time": frame.time,
+                    "seed": seed,
+                    "sample": sample,
+                }
                 for sample in range(n)
             ],
         )
 
-    def run(
+    def run(  # noqa: PLR0913 - the settings of a long run
         self,
         start: int | None = None,
         stop: int | None = None,
@@ -128,12 +188,18 @@ class Backmapper:
         output: str | os.PathLike[str],
         seed: int = 0,
         progress: bool = True,
-    ) -> Path:
+        on_error: str = "raise",
+        backend: Backend = "serial",
+        n_workers: int | None = None,
+        correlation_time: float | None = None,
+    ) -> WrittenTrajectory:
         """Draw structures for every frame and write them to a trajectory.
 
         Frames are read, decoded and written a few hundred at a time, so memory does
         not grow with the trajectory. The file appears under its name when it is
-        complete. The universe stays at the frame it was at.
+        complete. Until then all that is done is in a folder ``<output>.parts``; the
+        same call continues a run that was killed, and gives the same file. The
+        universe stays at the frame it was at.
 
         Parameters
         ----------
@@ -142,16 +208,30 @@ class Backmapper:
         n : int
             Samples of each frame, written as consecutive frames.
         output : path-like
-            Any trajectory format MDAnalysis writes, by its extension.
+            Any trajectory format MDAnalysis writes, by its extension. With
+            ``{sample}`` in its name every sample index has a file of its own.
         seed : int
             Seed; the samples of a frame depend on it and the frame's number alone.
         progress : bool
             Whether to show a progress bar.
+        on_error : {"raise", "skip"}
+            What to do with frames that cannot be read or have no positions.
+        backend : str, Client or BackendBase
+            ``"serial"``, ``"multiprocessing"``, ``"dask"``, a
+            ``dask.distributed.Client`` whose workers see the same files, or a
+            backend of MDAnalysis. All give the same file.
+        n_workers : int, optional
+            Processes of the backends that are named; one for every core by default.
+        correlation_time : float, optional
+            Time over which the samples of a trajectory forget their latents [ps]; by
+            default every frame is drawn independently. The distribution of the
+            structures of a frame is the same.
 
         Returns
         -------
-        Path
-            The trajectory.
+        WrittenTrajectory
+            The path of the trajectory, or the first of them, with ``files``,
+            ``n_frames``, ``skipped`` and ``seconds``.
 
         Raises
         ------
@@ -160,9 +240,14 @@ class Backmapper:
         ValueError
             If there is no frame to read, ``n`` is less than one, a bead has no
             position, the format is unknown, or it holds one structure and there are
-            more.
+            more, or an unfinished run with other settings is in the way.
         """
         n, seed = _checked_count(n), checked_seed(seed)
+        if on_error not in ("raise", "skip"):
+            raise ValueError(
+                f"`on_error` is {on_error!r} but must be 'raise' or 'skip'"
+            )
+        check_backend(backend, n_workers)
         trajectory = self.beads.universe.trajectory
         numbers = range(trajectory.n_frames)[slice(start, stop, step)]
         if not len(numbers):
@@ -170,114 +255,54 @@ class Backmapper:
                 f"`start`, `stop`, `step` are {start}, {stop}, {step}, which is no "
                 f"frame of {trajectory.n_frames}; choose frames that exist"
             )
-        table = self.model.atom_table
-        atoms = make_universe(table, np.zeros((1, table.n_atoms, 3)))
-        n_samples = len(numbers) * n
+        path = Path(output)
+        outputs = _files_of(path, n)
+        n_structures = len(numbers) * n // len(outputs)
+        for each in outputs:
+            check_ending(each, n_structures, "output")
+        ending = path.suffix[1:].lower()
+        structures_at_once = self.n_molecules * n
+        job = Job(
+            beads=self._source,
+            model=self.model,
+            batch_size=self._sampler.batch_size,
+            frames=numbers,
+            frames_per_block=max(1, N_FRAMES_READ_AT_ONCE // structures_at_once),
+            n=n,
+            seed=seed,
+            correlation=self._in_frames(correlation_time),
+            is_split=len(outputs) > 1,
+            skips=on_error == "skip",
+            format=ending if ending in ROWS_OF_FRAMES else INTERMEDIATE,
+            folder=path.with_name(f"{path.name}.parts"),
+        )
         here = trajectory.frame
         try:
-            with (
-                structure_writer(table.n_atoms, output, n_samples, "output") as writer,
-                tqdm(
-                    total=len(numbers),
-                    desc="backmapping",
-                    unit="frame",
-                    disable=not progress,
-                ) as bar,
-            ):
-                for chunk in self._chunks(numbers):
-                    self._write(chunk, n, seed, atoms, writer)
-                    bar.update(len(chunk))
+            return backmap_frames(
+                job, outputs, backend, n_workers, shows_progress=progress
+            )
         finally:
             trajectory[here]
-        return Path(output)
 
-    def _chunks(self, numbers: range) -> "Iterator[list[tuple]]":
-        trajectory = self.beads.universe.trajectory
-        for first in range(0, len(numbers), N_FRAMES_READ_AT_ONCE):
-            chosen = numbers[first : first + N_FRAMES_READ_AT_ONCE]
-            chunk = []
-            for number in chosen:
-                trajectory[number]
-                chunk.append(self._read())
-            yield chunk
-
-    def _write(
-        self, chunk: list[tuple], n: int, seed: int, atoms: mda.Universe, writer: object
-    ) -> None:
-        frames, times, beads, boxes = zip(*chunk, strict=True)
-        made = self._sampler.sample(np.stack(beads), np.array(frames), n, seed)
-        timestep = atoms.trajectory.ts
-        for row, structures in enumerate(made):
-            for structure in structures:
-                timestep.positions = structure
-                timestep.dimensions = boxes[row]
-                timestep.time = times[row]
-                timestep.frame = frames[row]
-                # The universe and not its atoms, whose timestep would be a copy.
-                writer.write(atoms)  # type: ignore[attr-defined]
-
-    def _read(self) -> tuple[int, float, np.ndarray, np.ndarray | None]:
-        """Read the current frame: number, time [ps], beads made whole [A], box."""
-        timestep = self.beads.universe.trajectory.ts
-        positions = self.beads.positions.astype(np.float64)
-        if not np.isfinite(positions).all():
-            bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
+    def _in_frames(self, correlation_time: float | None) -> float | None:
+        if correlation_time is None:
+            return None
+        if not correlation_time > 0:
             raise ValueError(
-                f"`universe` has no position for bead {bad[0]} in frame "
-                f"{timestep.frame} (not a number); mend or leave out the frame"
+                f"`correlation_time` is {correlation_time} ps but must be positive; "
+                "leave it out to have independent frames"
             )
-        time = _time_of(timestep)
-        box = timestep.dimensions
-        if box is None or not np.any(box[:3]):
-            return timestep.frame, time, positions, None
-        # Bead after bead by the nearest image: the molecule is whole afterwards.
-        steps = minimize_vectors(np.diff(positions, axis=0), box).astype(np.float64)
-        whole = positions[0] + np.concatenate([np.zeros((1, 3)), steps.cumsum(0)])
-        return timestep.frame, time, whole, np.array(box)
-
-    def _check_beads(self) -> None:
-        table, mapping = self.model.atom_table, self.model.mapping
-        n_beads = len(self.beads)
-        if n_beads == table.n_atoms and n_beads != mapping.n_beads:
-            raise ValueError(
-                f"`universe` has {n_beads} atoms, as many as the model makes, but "
-                "beads are wanted; use coarse_grain(universe, model.mapping)"
-            )
-        if n_beads != mapping.n_beads:
-            raise ValueError(
-                f"`universe` has {n_beads} beads but the model has {mapping.n_beads} "
-                f"for {table.describe()}; select those of one molecule or choose "
-                "another model"
-            )
-        residues = [residue for residue, _ in bead_names_of(self.beads)]
-        first = [mapping.atoms_of_bead(bead)[0] for bead in range(n_beads)]
-        wanted = [table.residue_names[table.residue_of_atom[atom]] for atom in first]
-        if all(residues) and residues != wanted:
-            raise ValueError(
-                f"`universe` has beads of the residues {' '.join(residues)} but the "
-                f"model's are {' '.join(wanted)}; order the beads so or choose another "
-                "model"
-            )
+        return float(correlation_time) / float(self.beads.universe.trajectory.dt)
 
 
-def _check_group(beads: "mda.AtomGroup") -> None:
-    if not len(beads):
-        raise ValueError("`universe` has no beads; select the beads of the molecule")
-    if len(np.unique(beads.indices)) != len(beads):
-        raise ValueError("`universe` has a bead twice; take `atoms.unique`")
-    if not hasattr(beads.universe, "trajectory"):
-        raise ValueError(
-            "`universe` has no positions; load them with universe.load_new first"
-        )
-
-
-def _time_of(timestep: "mda.coordinates.timestep.Timestep") -> float:
-    """Return the time [ps]; a single structure has none, which then is 0."""
-    if "time" in timestep.data:
-        return float(timestep.time)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Reader has no dt information")
-        return float(timestep.time)
+def _files_of(path: Path, n: int) -> list[Path]:
+    """Give the file, or one for each sample index if the name asks for it."""
+    if SAMPLE_FIELD not in path.name:
+        return [path]
+    return [
+        path.with_name(path.name.replace(SAMPLE_FIELD, str(sample)))
+        for sample in range(n)
+    ]
 
 
 def _checked_count(n: int) -> int:

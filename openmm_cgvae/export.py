@@ -5,12 +5,14 @@ import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import MDAnalysis as mda
 import numpy as np
 import parmed
+from MDAnalysis.coordinates.core import get_writer_for
 from openmm import app
 
 from openmm_cgvae.openmm_system import (
@@ -20,8 +22,15 @@ from openmm_cgvae.openmm_system import (
 )
 from openmm_cgvae.topology import AtomTable
 
-__all__ = ["make_parmed", "make_universe", "structure_writer", "write_structures"]
+__all__ = [
+    "check_ending",
+    "make_parmed",
+    "make_universe",
+    "structure_writer",
+    "write_structures",
+]
 
+H5MD_UNITS = {"timeunit": "ps", "lengthunit": "Angstrom"}
 PLACEHOLDER_BOX_RECORDS = ("CRYST1    1.000    1.000    1.000", "REMARK     285 ")
 
 
@@ -148,21 +157,19 @@ def structure_writer(
         If the format is unknown, or holds one structure and there are more.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"`{argument}` is {str(path)!r} but there is no folder "
-            f"{str(path.parent)!r}; make it first"
-        )
+    check_ending(path, n_samples, argument)
     # The ending stays the last part of the name, since it tells the format.
     unfinished = path.with_name(f".{uuid.uuid4().hex}-{path.name}")
     try:
         with warnings.catch_warnings():
             # The writers tell of columns that generated structures do not fill.
             warnings.simplefilter("ignore", UserWarning)
-            writer = _open_writer(
-                unfinished, f"`{argument}` is {str(path)!r}", n_samples, n_atoms
-            )
-            with writer:
+            multiframe = _is_multiframe(path, n_samples, argument)
+            # The one format without units of its own.
+            units = H5MD_UNITS if path.suffix == ".h5md" else {}
+            with mda.Writer(
+                str(unfinished), n_atoms, multiframe=multiframe, **units
+            ) as writer:
                 yield writer
         if path.suffix.lower() == ".pdb":
             _drop_placeholder_box(unfinished)
@@ -215,16 +222,58 @@ def _segments(chain_ids: tuple[str, ...]) -> tuple[list[str], np.ndarray]:
     return chains, np.cumsum(is_new) - 1
 
 
-def _open_writer(unfinished: Path, given: str, n_samples: int, n_atoms: int) -> Any:
+def check_ending(path: Path, n_samples: int, argument: str = "path") -> None:
+    """Check that structures can be written to a file, before they are made.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its ending tells the format.
+    n_samples : int
+        How many structures there will be.
+    argument : str
+        What errors call the path.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ImportError
+        If the format needs a package that is not installed.
+    ValueError
+        If the format is unknown, or holds one structure and there are more.
+
+    Examples
+    --------
+    >>> check_ending(Path("atoms.xtc"), 10)
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"`{argument}` is {str(path)!r} but there is no folder "
+            f"{str(path.parent)!r}; make it first"
+        )
+    _is_multiframe(path, n_samples, argument)
+    if path.suffix == ".h5md" and find_spec("h5py") is None:
+        raise ImportError(
+            f"`{argument}` is {str(path)!r} but h5py, which writes this format, is not "
+            "installed; pip install h5py, or use .xtc, .trr or .dcd"
+        )
+
+
+def _is_multiframe(path: Path, n_samples: int, argument: str) -> bool:
+    """Find out if a format is written as one structure or as many frames."""
     # A writer of single frames first, if one frame is enough: a PDB file then has no
     # MODEL records. Trajectory formats have no such writer.
     for multiframe in (False, True) if n_samples == 1 else (True,):
         try:
-            return mda.Writer(str(unfinished), n_atoms, multiframe=multiframe)
+            get_writer_for(str(path), multiframe=multiframe)
         except (TypeError, ValueError) as error:
             reason = error
+        else:
+            return multiframe
+    given = f"`{argument}` is {str(path)!r}"
     try:
-        mda.Writer(str(unfinished), n_atoms, multiframe=False)
+        get_writer_for(str(path), multiframe=False)
     except (TypeError, ValueError):
         raise ValueError(
             f"{given} but MDAnalysis has no writer for this ending; use .pdb, .gro, "

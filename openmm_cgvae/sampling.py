@@ -5,15 +5,17 @@ from typing import SupportsIndex
 
 import numpy as np
 import torch
-from scipy.special import ndtri
 
 from openmm_cgvae.frames import canonical_labels, interchangeable_rotors
 from openmm_cgvae.model import CGVAE
+from openmm_cgvae.noise import (
+    correlated_noise,
+    molecule_seeds,
+    normal_noise,
+    random_bits,
+)
 
-# Constants of the SplitMix64 generator (Steele, Lea and Flood, OOPSLA 2014).
-GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
-MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-MIX_2 = np.uint64(0x94D049BB133111EB)
+__all__ = ["N_SEEDS", "Sampler", "normal_noise", "random_bits"]
 
 N_SEEDS = 2**63
 
@@ -78,22 +80,72 @@ class Sampler:
         ValueError
             If the seed is not possible.
         """
-        seed = _checked_seed(seed)
-        frames = np.asarray(frames)
         beads = np.asarray(bead_positions, dtype=np.float64)
-        rows = np.repeat(np.arange(len(beads)), n)
-        copies = np.tile(np.arange(n), len(beads))
+        return self.sample_many(beads[:, None], frames, n, seed)[:, :, 0]
+
+    def sample_many(
+        self,
+        bead_positions: np.ndarray,
+        frames: np.ndarray,
+        n: int,
+        seed: SupportsIndex,
+        correlation: float | None = None,
+    ) -> np.ndarray:
+        """Draw structures of several molecules of one kind for every frame.
+
+        Molecules are decoded alone: none knows of another. The noise of a sample
+        depends on the seed, the frame, the number of the sample and that of the
+        molecule alone.
+
+        Parameters
+        ----------
+        bead_positions : ndarray, shape (n_frames, n_molecules, n_beads, 3)
+            Bead centres [A].
+        frames : ndarray of int, shape (n_frames,)
+            Numbers of the frames, for the noise.
+        n : int
+            Samples of each frame.
+        seed : int
+            Seed, at least 0 and less than 2**63.
+        correlation : float, optional
+            Frames over which the noise of a sample forgets itself, see
+            `noise.correlated_noise`. By default frames are independent.
+
+        Returns
+        -------
+        ndarray, shape (n_frames, n, n_molecules, n_atoms, 3)
+            Atom positions [A], float64.
+
+        Raises
+        ------
+        ValueError
+            If the seed is not possible.
+        """
+        beads = np.asarray(bead_positions, dtype=np.float64)
+        n_frames, n_molecules = beads.shape[:2]
+        seeds = molecule_seeds(_checked_seed(seed), n_molecules)
+        rows, copies, molecules = (
+            index.ravel() for index in np.indices((n_frames, n, n_molecules))
+        )
+        frames = np.asarray(frames)[rows]
         noise_shape = (self.graph.n_beads, self.model.config.n_channels)
         parts = []
         for start in range(0, len(rows), self.batch_size):
             chosen = slice(start, start + self.batch_size)
-            key = (frames[rows[chosen]], copies[chosen])
-            noise = torch.from_numpy(normal_noise(seed, *key, noise_shape))
-            parts.append(self._decode(beads[rows[chosen]], noise))
+            key = (seeds[molecules[chosen]], frames[chosen], copies[chosen])
+            noise = (
+                normal_noise(*key, noise_shape)
+                if correlation is None
+                else correlated_noise(*key, noise_shape, correlation)
+            )
+            chosen_beads = beads[rows[chosen], molecules[chosen]]
+            parts.append(self._decode(chosen_beads, torch.from_numpy(noise)))
         atoms = np.concatenate(parts) if parts else np.empty((0, self.graph.n_atoms, 3))
         if len(self.rotors):
-            atoms = self._random_labels(atoms, seed, frames[rows], copies)
-        return atoms.reshape(len(beads), n, self.graph.n_atoms, 3)
+            # Labels that changed from frame to frame would make hydrogens jump.
+            when = frames if correlation is None else np.zeros_like(frames)
+            atoms = self._random_labels(atoms, seeds[molecules], when, copies)
+        return atoms.reshape(n_frames, n, n_molecules, self.graph.n_atoms, 3)
 
     def reconstruct(self, positions: np.ndarray) -> np.ndarray:
         """Encode structures and decode the mean of the posterior.
@@ -148,77 +200,22 @@ class Sampler:
         return atoms + mapping.lift(beads - mapping.project(atoms))
 
     def _random_labels(
-        self, atoms: np.ndarray, seed: int, frames: np.ndarray, copies: np.ndarray
+        self,
+        atoms: np.ndarray,
+        seed: int | np.ndarray,
+        frames: np.ndarray,
+        copies: np.ndarray,
     ) -> np.ndarray:
         """Turn each rotor's labels by 0, 1 or 2 places: all three are as likely."""
         order = np.tile(np.arange(atoms.shape[1]), (len(atoms), 1))
         # Another stream than the latents': the complement of a seed is no seed.
-        raw = random_bits(~np.uint64(seed), frames, copies, len(self.rotors))
+        raw = random_bits(
+            ~np.asarray(seed, dtype=np.uint64), frames, copies, len(self.rotors)
+        )
         for rotor, turns in zip(self.rotors, (raw % np.uint64(3)).T, strict=True):
             places = (np.arange(3) + turns.astype(np.int64)[:, None]) % 3
             order[:, rotor[3:]] = rotor[3:][places]
         return atoms[np.arange(len(atoms))[:, None], order]
-
-
-def random_bits(
-    seed: int | np.uint64, frames: np.ndarray, copies: np.ndarray, n_values: int
-) -> np.ndarray:
-    """Give random bits that depend on seed, frame and copy alone.
-
-    A counter is mixed instead of a state being advanced, so all frames are drawn at
-    once and in any order.
-
-    Parameters
-    ----------
-    seed : int
-        Seed.
-    frames, copies : ndarray of int, shape (n,)
-        Which frame and which sample of it.
-    n_values : int
-        Values for each.
-
-    Returns
-    -------
-    ndarray of uint64, shape (n, n_values)
-        Random bits.
-
-    Examples
-    --------
-    >>> several = random_bits(1, np.array([4, 5]), np.array([0, 0]), 3)
-    >>> alone = random_bits(1, np.array([5]), np.array([0]), 3)
-    >>> bool((several[1] == alone[0]).all())
-    True
-    """
-    with np.errstate(over="ignore"):
-        stream = _mixed(np.asarray([seed], dtype=np.uint64) + GOLDEN_GAMMA)
-        stream = _mixed(stream + np.asarray(frames, dtype=np.uint64) * GOLDEN_GAMMA)
-        stream = _mixed(stream + np.asarray(copies, dtype=np.uint64) * GOLDEN_GAMMA)
-        steps = np.arange(1, n_values + 1, dtype=np.uint64) * GOLDEN_GAMMA
-        return _mixed(stream[:, None] + steps)
-
-
-def normal_noise(
-    seed: int, frames: np.ndarray, copies: np.ndarray, shape: tuple[int, ...]
-) -> np.ndarray:
-    """Give standard normal noise that depends on seed, frame and copy alone.
-
-    Parameters
-    ----------
-    seed : int
-        Seed.
-    frames, copies : ndarray of int, shape (n,)
-        Which frame and which sample of it.
-    shape : tuple of int
-        Shape of the noise of one sample.
-
-    Returns
-    -------
-    ndarray, shape (n, *shape)
-        Noise, float32.
-    """
-    bits = random_bits(seed, frames, copies, int(np.prod(shape)))
-    uniform = ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-    return ndtri(uniform).astype(np.float32).reshape(-1, *shape)
 
 
 def _checked_seed(seed: SupportsIndex) -> int:
@@ -232,9 +229,3 @@ def _checked_seed(seed: SupportsIndex) -> int:
             "than 2**63"
         )
     return number
-
-
-def _mixed(bits: np.ndarray) -> np.ndarray:
-    bits = (bits ^ (bits >> np.uint64(30))) * MIX_1
-    bits = (bits ^ (bits >> np.uint64(27))) * MIX_2
-    return bits ^ (bits >> np.uint64(31))

@@ -1,0 +1,147 @@
+"""Beads: the coarse-grained molecules of a universe, read frame by frame."""
+
+import warnings
+from dataclasses import dataclass
+
+import MDAnalysis as mda
+import numpy as np
+from MDAnalysis.lib.distances import minimize_vectors
+
+
+class BadFrameError(ValueError):
+    """A frame that cannot be used, such as one without positions."""
+
+
+@dataclass(frozen=True, eq=False)
+class BeadFrame:
+    """The beads of one frame.
+
+    Parameters
+    ----------
+    number : int
+        Number of the frame in its trajectory.
+    time : float
+        Its time [ps].
+    positions : ndarray of float64, shape (n_molecules, n_beads, 3)
+        Bead centres, every molecule whole [A].
+    box : ndarray, shape (6,), or None
+        Unit cell [A, degrees].
+    """
+
+    number: int
+    time: float
+    positions: np.ndarray
+    box: np.ndarray | None
+
+
+class Beads:
+    """The beads of molecules of one kind; pickles with its universe.
+
+    Parameters
+    ----------
+    group : MDAnalysis.AtomGroup
+        The beads, molecule after molecule.
+    n_beads : int
+        Beads of one molecule.
+
+    Raises
+    ------
+    ValueError
+        If there are no beads, one comes twice, or they are not whole molecules.
+
+    Examples
+    --------
+    >>> universe = mda.Universe.empty(6, trajectory=True)
+    >>> beads = Beads(universe.atoms, 3)
+    >>> beads.n_molecules, beads.read().positions.shape
+    (2, (2, 3, 3))
+    """
+
+    def __init__(self, group: "mda.AtomGroup", n_beads: int) -> None:
+        check_group(group)
+        if len(group) % n_beads:
+            raise ValueError(
+                f"`universe` has {len(group)} beads, which is not a number of "
+                f"molecules of {n_beads} beads; select whole molecules"
+            )
+        self.group = group
+        self.n_beads = n_beads
+
+    @property
+    def n_molecules(self) -> int:
+        """Number of molecules."""
+        return len(self.group) // self.n_beads
+
+    def read(self, number: int | None = None) -> BeadFrame:
+        """Read a frame, and make its molecules whole.
+
+        Parameters
+        ----------
+        number : int, optional
+            Which frame to go to; the current one by default.
+
+        Returns
+        -------
+        BeadFrame
+            The beads.
+
+        Raises
+        ------
+        BadFrameError
+            If the frame cannot be read or a bead has no position.
+        """
+        trajectory = self.group.universe.trajectory
+        if number is not None:
+            try:
+                trajectory[number]
+            except (OSError, EOFError) as error:
+                raise BadFrameError(
+                    f"`universe` cannot read frame {number} ({error}); mend or leave "
+                    "out the frame"
+                ) from error
+        timestep = trajectory.ts
+        positions = self.group.positions.astype(np.float64)
+        bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
+        if len(bad):
+            raise BadFrameError(
+                f"`universe` has no position for bead {bad[0]} in frame "
+                f"{timestep.frame} (not a number); mend or leave out the frame"
+            )
+        with warnings.catch_warnings():
+            # A single structure has no time, which then is 0.
+            warnings.filterwarnings("ignore", message="Reader has no dt information")
+            time = float(timestep.time)
+        molecules = positions.reshape(self.n_molecules, self.n_beads, 3)
+        box = timestep.dimensions
+        if box is None or not np.any(box[:3]):
+            return BeadFrame(timestep.frame, time, molecules, None)
+        box = np.array(box)
+        return BeadFrame(timestep.frame, time, _made_whole(molecules, box), box)
+
+
+def check_group(beads: "mda.AtomGroup") -> None:
+    """Check that there are beads, each once, with positions.
+
+    Raises
+    ------
+    ValueError
+        If not.
+    """
+    if not len(beads):
+        raise ValueError("`universe` has no beads; select the beads of the molecule")
+    if len(np.unique(beads.indices)) != len(beads):
+        raise ValueError("`universe` has a bead twice; take `atoms.unique`")
+    if not hasattr(beads.universe, "trajectory"):
+        raise ValueError(
+            "`universe` has no positions; load them with universe.load_new first"
+        )
+
+
+def _made_whole(molecules: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Put bead after bead at its image nearest to the bead before."""
+    if molecules.shape[1] == 1:
+        return molecules
+    gaps = np.diff(molecules, axis=1)
+    steps = minimize_vectors(gaps.reshape(-1, 3), box).astype(np.float64)
+    moved = steps.reshape(gaps.shape).cumsum(axis=1)
+    return np.concatenate([molecules[:, :1], molecules[:, :1] + moved], axis=1)

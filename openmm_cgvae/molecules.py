@@ -1,0 +1,86 @@
+"""Many molecules: k copies of an atom table or a mapping."""
+
+import string
+from typing import TypeVar
+
+import numpy as np
+
+from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.topology import AtomTable
+
+# One letter, since formats have one column; neighbours only have to differ.
+CHAIN_LETTERS = string.ascii_uppercase + string.digits + string.ascii_lowercase
+
+Record = TypeVar("Record", AtomTable, Mapping)
+
+
+def repeat(record: Record, k: int) -> Record:
+    """Lay copies of a molecule, or of its mapping, side by side.
+
+    Parameters
+    ----------
+    record : AtomTable or Mapping
+        Of one molecule.
+    k : int
+        How many copies.
+
+    Returns
+    -------
+    AtomTable or Mapping
+        Of all of them, molecule after molecule. Every molecule is a chain of its
+        own, with the residue numbers of the first.
+
+    Raises
+    ------
+    TypeError
+        If the record is anything else.
+    ValueError
+        If ``k`` is less than one.
+
+    Examples
+    --------
+    >>> repeat(Mapping([0, 0, 1]), 2).bead_of_atom.tolist()
+    [0, 0, 1, 2, 2, 3]
+    """
+    if isinstance(k, bool) or k < 1:
+        raise ValueError(f"`k` is {k} but must be at least 1; ask for one copy or more")
+    if k == 1:
+        return record
+    if isinstance(record, Mapping):
+        return Mapping(
+            _counted_on(record.bead_of_atom, record.n_beads, k),
+            np.tile(record.weights, k),
+            bead_names=record.bead_names * k,
+        )
+    if isinstance(record, AtomTable):
+        return _repeated_table(record, k)
+    raise TypeError(
+        f"`record` is of type {type(record).__name__} but must be an AtomTable or a "
+        "Mapping"
+    )
+
+
+def _repeated_table(table: AtomTable, k: int) -> AtomTable:
+    chains = [
+        CHAIN_LETTERS[molecule % len(CHAIN_LETTERS)]
+        for molecule in range(k)
+        for _ in range(table.n_residues)
+    ]
+    return AtomTable(
+        names=table.names * k,
+        atomic_numbers=np.tile(table.atomic_numbers, k),
+        masses=np.tile(table.masses, k),
+        residue_of_atom=_counted_on(table.residue_of_atom, table.n_residues, k),
+        residue_names=table.residue_names * k,
+        residue_ids=table.residue_ids * k,
+        insertion_codes=table.insertion_codes * k,
+        chain_ids=tuple(chains),
+        bonds=_counted_on(table.bonds, table.n_atoms, k),
+        stereocentres=_counted_on(table.stereocentres, table.n_atoms, k),
+    )
+
+
+def _counted_on(index: np.ndarray, n: int, k: int) -> np.ndarray:
+    """Repeat an index array, counting on by n from copy to copy."""
+    shift = (np.arange(k) * n).reshape(-1, *[1] * index.ndim)
+    return (index[None] + shift).reshape(-1, *index.shape[1:])

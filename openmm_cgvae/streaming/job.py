@@ -1,0 +1,236 @@
+"""Job: all that a process needs to make any block of frames."""
+
+import json
+import os
+import pickle
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from multiprocessing import parent_process
+from pathlib import Path
+from threading import get_ident
+
+import MDAnalysis as mda
+import numpy as np
+import torch
+
+from openmm_cgvae.beads import BadFrameError, BeadFrame, Beads
+from openmm_cgvae.model import CGVAE
+from openmm_cgvae.sampling import Sampler
+
+JOB_FILE = "job.pickle"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Job:
+    """Frames to be backmapped in blocks, each to files of its own.
+
+    Parameters
+    ----------
+    beads : Beads
+        The molecules.
+    model : CGVAE
+        The model.
+    batch_size : int
+        Structures decoded at once.
+    frames : range
+        Numbers of the frames.
+    frames_per_block : int
+        Frames of one block.
+    n : int
+        Samples of each frame.
+    seed : int
+        Seed.
+    correlation : float or None
+        Correlation time of the noise [frames].
+    is_split : bool
+        Whether every sample index has a file of its own.
+    skips : bool
+        Whether bad frames are left out; otherwise they are errors.
+    format : str
+        Format of the blocks: ``xtc``, ``dcd`` or ``trr``.
+    folder : Path
+        Where the blocks are put.
+    """
+
+    beads: Beads
+    model: CGVAE
+    batch_size: int
+    frames: range
+    frames_per_block: int
+    n: int
+    seed: int
+    correlation: float | None
+    is_split: bool
+    skips: bool
+    format: str
+    folder: Path
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks."""
+        return -(-len(self.frames) // self.frames_per_block)
+
+    @property
+    def n_files(self) -> int:
+        """Number of files of each block."""
+        return self.n if self.is_split else 1
+
+    def frames_of(self, block: int) -> range:
+        """Give the numbers of the frames of a block."""
+        first = block * self.frames_per_block
+        return self.frames[first : first + self.frames_per_block]
+
+    def part(self, block: int, file: int) -> Path:
+        """Give the path of one file of a block."""
+        return self.folder / f"block-{block:08d}-{file}.{self.format}"
+
+    def note(self, block: int) -> Path:
+        """Give the path of what is noted of a finished block."""
+        return self.folder / f"block-{block:08d}.json"
+
+    def make(self, block: int) -> None:
+        """Make a block: its files, and last the note that says it is finished.
+
+        Parameters
+        ----------
+        block : int
+            Which.
+
+        Raises
+        ------
+        BadFrameError
+            If a frame is bad and bad frames are not left out.
+        """
+        frames, skipped = self._read(block)
+        if frames:
+            made = self._sampler.sample_many(
+                np.stack([frame.positions for frame in frames]),
+                np.array([frame.number for frame in frames]),
+                self.n,
+                self.seed,
+                self.correlation,
+            )
+            atoms = made.reshape(len(frames), self.n, -1, 3)
+            for file in range(self.n_files):
+                chosen = slice(file, file + 1) if self.is_split else slice(None)
+                self._write(self.part(block, file), frames, atoms[:, chosen])
+        note = {"n_frames": len(frames), "skipped": skipped}
+        write_text(self.note(block), json.dumps(note))
+
+    def save(self) -> Path:
+        """Write the job for other processes.
+
+        Returns
+        -------
+        Path
+            The file, for `make_block`.
+
+        Raises
+        ------
+        ValueError
+            If the universe does not pickle.
+        """
+        path = self.folder / JOB_FILE
+        try:
+            path.write_bytes(pickle.dumps(self))
+        except (TypeError, AttributeError, NotImplementedError) as error:
+            raise ValueError(
+                f"`universe` cannot be sent to other processes ({error}); call "
+                "universe.transfer_to_memory() or use backend='serial'"
+            ) from error
+        return path
+
+    @cached_property
+    def _sampler(self) -> Sampler:
+        return Sampler(self.model, self.batch_size)
+
+    def _read(self, block: int) -> tuple[list[BeadFrame], list[tuple[int, str]]]:
+        frames, skipped = [], []
+        for number in self.frames_of(block):
+            try:
+                frames.append(self.beads.read(number))
+            except BadFrameError as error:
+                if not self.skips:
+                    raise
+                skipped.append((number, str(error)))
+        return frames, skipped
+
+    def _write(self, path: Path, frames: list[BeadFrame], atoms: np.ndarray) -> None:
+        n_atoms = atoms.shape[-2]
+        unfinished = path.with_name(f"{os.getpid()}-{get_ident()}-{path.name}")
+        try:
+            with (
+                _without_warnings(),
+                mda.Writer(str(unfinished), n_atoms, **self._options()) as writer,
+            ):
+                for universe in _as_frames(frames, atoms):
+                    writer.write(universe)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def _options(self) -> dict[str, float]:
+        trajectory = self.beads.group.universe.trajectory
+        if self.format != "dcd" or trajectory.n_frames < 2:
+            return {}
+        # The only one of the formats without a time for every frame.
+        return {"dt": float(trajectory.dt) * abs(self.frames.step)}
+
+
+def make_block(job_file: str, token: str, block: int) -> int:
+    """Make a block in another process, which reads the job once.
+
+    Parameters
+    ----------
+    job_file : str
+        Where the job was saved.
+    token : str
+        Different for every run, so that no old job is taken.
+    block : int
+        Which block.
+
+    Returns
+    -------
+    int
+        The block.
+    """
+    # A universe has one current frame, so threads must not share it.
+    _load(job_file, token, get_ident()).make(block)
+    return block
+
+
+@lru_cache(maxsize=8)
+def _load(job_file: str, token: str, thread: int) -> Job:
+    del token, thread  # they tell one job from another
+    if parent_process() is not None:
+        # There are as many processes as cores, and a pool of threads that was forked
+        # away from its threads would wait for them for ever.
+        torch.set_num_threads(1)
+    return pickle.loads(Path(job_file).read_bytes())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in one step."""
+    unfinished = path.with_name(f"{os.getpid()}-{get_ident()}-{path.name}")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def _as_frames(frames: list[BeadFrame], atoms: np.ndarray) -> Iterator[mda.Universe]:
+    """Put structure after structure into a universe without names."""
+    universe = mda.Universe.empty(atoms.shape[-2], trajectory=True)
+    timestep = universe.trajectory.ts
+    for frame, samples in zip(frames, atoms, strict=True):
+        for structure in samples:
+            timestep.positions = structure
+            timestep.dimensions = frame.box
+            timestep.time = frame.time
+            timestep.frame = frame.number
+            yield universe
+
+
+def _without_warnings() -> warnings.catch_warnings:
+    # The writers tell of a box that is not there.
+    return warnings.catch_warnings(action="ignore", category=UserWarning)
