@@ -58,7 +58,7 @@ def random_bits(
 
 
 def normal_noise(
-    seed: int | np.ndarray,
+    seed: int | np.uint64 | np.ndarray,
     frames: np.ndarray,
     copies: np.ndarray,
     shape: tuple[int, ...],
@@ -115,7 +115,7 @@ def molecule_seeds(seed: int, n_molecules: int) -> np.ndarray:
 
 
 def correlated_noise(
-    seed: int | np.ndarray,
+    seed: int | np.uint64 | np.ndarray,
     frames: np.ndarray,
     copies: np.ndarray,
     shape: tuple[int, ...],
