@@ -49,7 +49,10 @@ model = train(
     mapping,
     frames=frames,
     model_options=smaller if options.quick else {},
-    training_options={"n_epochs": 1 if options.quick else 60},
+    training_options={
+        "n_epochs": 1 if options.quick else 50,
+        "polish_epochs": 1 if options.quick else 5,
+    },
 )
 save_model(model, options.output / "mine.cgvae")
 print(evaluate(model, frames, n_frames=20 if options.quick else 200, n_samples=8))

@@ -1,5 +1,6 @@
 """Training goes down, goes on where it stopped, and refuses what cannot be."""
 
+import csv
 import json
 import math
 import warnings
@@ -42,6 +43,7 @@ def mapping():
 
 def short(universe, mapping, folder=None, model=None, **options):
     defaults = {"n_epochs": 3, "batch_size": 32, "learning_rate": 5e-3}
+    defaults["polish_epochs"] = 0
     return train(
         universe,
         mapping,
@@ -515,3 +517,68 @@ def test_training_warns_of_nothing_but_what_lightning_cannot_help(universe, mapp
         short(universe, mapping, n_epochs=1)
     ours = [w for w in caught if "LeafSpec" not in str(w.message)]
     assert [str(warning.message) for warning in ours] == []
+
+
+STAGES = {"n_epochs": 1, "flow_epochs": 2, "polish_epochs": 2}
+
+
+def test_each_stage_trains_its_own_part_alone(universe, mapping, tmp_path):
+    trained = short(universe, mapping, tmp_path, {"prior": "flow"}, **STAGES)
+    stages = {
+        name: torch.load(tmp_path / folder / "best.ckpt", weights_only=True)
+        for name, folder in {"whole": "", "prior": "prior", "decoder": "polish"}.items()
+    }
+    weights = {
+        name: {k.removeprefix("model."): v for k, v in stage["state_dict"].items()}
+        for name, stage in stages.items()
+    }
+    for before, after in (("whole", "prior"), ("prior", "decoder")):
+        changed = {
+            name.split(".")[0]
+            for name, value in weights[after].items()
+            if not torch.equal(value, weights[before][name])
+        }
+        assert changed == {after}
+    for name, value in trained.state_dict().items():
+        assert torch.equal(value, weights["decoder"][name])
+
+
+def test_a_flow_is_the_identity_until_it_is_fitted(universe, mapping, tmp_path):
+    short(universe, mapping, tmp_path, {"prior": "flow"}, **STAGES)
+    whole = torch.load(tmp_path / "best.ckpt", weights_only=True)["state_dict"]
+    exits = [value for name, value in whole.items() if ".exit.2." in name]
+    assert exits
+    assert not any(value.any() for value in exits)
+
+
+def test_fitting_the_flow_lowers_the_divergence(universe, mapping, tmp_path):
+    options = {**STAGES, "flow_epochs": 6}
+    short(universe, mapping, tmp_path, {"prior": "flow"}, **options)
+    with (tmp_path / "prior" / "metrics.csv").open(newline="") as file:
+        losses = [float(row["validation/total"]) for row in csv.DictReader(file)]
+    assert losses[-1] < losses[0]
+
+
+def test_polishing_mends_the_bonds_of_samples(universe, mapping, tmp_path):
+    short(universe, mapping, tmp_path, n_epochs=2, polish_epochs=6)
+    name = "validation/bond_length_of_samples"
+    with (tmp_path / "polish" / "metrics.csv").open(newline="") as file:
+        errors = [float(row[name]) for row in csv.DictReader(file)]
+    assert errors[-1] < errors[0]
+
+
+def test_a_run_killed_while_polishing_goes_on(universe, mapping, tmp_path, monkeypatch):
+    expected = short(universe, mapping, tmp_path / "whole", **STAGES)
+    step = loop._Polish.training_step
+
+    def dying_step(self, batch, index):
+        if self.current_epoch == 1:
+            raise ConnectionAbortedError
+        return step(self, batch, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop._Polish, "training_step", dying_step)
+        with pytest.raises(ConnectionAbortedError):
+            short(universe, mapping, tmp_path / "killed", **STAGES)
+    found = short(universe, mapping, tmp_path / "killed", **STAGES)
+    assert weights_are_equal(found, expected)
