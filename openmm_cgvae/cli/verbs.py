@@ -230,6 +230,9 @@ def _add_evaluate(verbs: Any) -> None:
     verb.add_argument("--model", required=True, help="name or file")
     verb.add_argument("--n-frames", type=int, default=1000, help="held out (1000)")
     verb.add_argument("--n-samples", type=int, default=32, help="of a frame (32)")
+    verb.add_argument(
+        "--n-relaxed", type=int, default=0, help="samples to relax as well (0)"
+    )
     verb.add_argument("--seed", type=int, default=0, help="seed of the samples (0)")
     verb.add_argument("--output", type=file_to_write, help="JSON for the numbers")
 
@@ -244,6 +247,7 @@ def _evaluate(arguments: Arguments) -> None:
         Frames.from_universe(open_universe(arguments)),
         n_frames=arguments.n_frames,
         n_samples=arguments.n_samples,
+        n_relaxed=arguments.n_relaxed,
         seed=arguments.seed,
     )
     if arguments.output:
