@@ -6,6 +6,7 @@ those through memory is most of the cost of a small molecule. Here every product
 added where it belongs as soon as it is made.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -165,31 +166,28 @@ class _CrossProduct(torch.autograd.Function):
         return _cross(second, slope), _cross(slope, first)
 
 
-def _product_sum(first: Tensor, second: Tensor, axes: Sequence[int]) -> Tensor:
-    """Sum a product over some axes, which stay with length one."""
-    shape = [max(n, m) for n, m in zip(first.shape, second.shape, strict=True)]
-    for axis in axes:
-        shape[axis] = 1
-    total = first.new_zeros(shape)
-    _add_product(total, first, second, axes)
+def _product_sum(
+    first: Tensor, second: Tensor, axes: Sequence[int], total: Tensor | None = None
+) -> Tensor:
+    """Sum a product over some axes, which stay with length one, onto a total."""
+    if not axes:
+        return first * second if total is None else total.addcmul_(first, second)
+    axis, *others = axes
+    length = max(first.shape[axis], second.shape[axis])
+    if not others and _size(first, second) <= SMALL_PRODUCT:
+        made = (first * second).sum(axis, keepdim=True)
+        return made if total is None else total.add_(made)
+    for place in range(length):
+        here, there = _entry(first, axis, place), _entry(second, axis, place)
+        total = _product_sum(here, there, others, total)
+    if total is None:
+        raise ValueError("`axes` has one of length zero, so there is nothing to sum")
     return total
 
 
-def _add_product(
-    total: Tensor, first: Tensor, second: Tensor, axes: Sequence[int]
-) -> None:
-    if not axes:
-        total.addcmul_(first, second)
-        return
-    axis, *others = axes
-    length = max(first.shape[axis], second.shape[axis])
-    if not others and total.numel() * length <= SMALL_PRODUCT:
-        total.add_((first * second).sum(axis, keepdim=True))
-        return
-    for place in range(length):
-        _add_product(
-            total, _entry(first, axis, place), _entry(second, axis, place), others
-        )
+def _size(first: Tensor, second: Tensor) -> int:
+    lengths = zip(first.shape, second.shape, strict=True)
+    return math.prod(max(n, m) for n, m in lengths)
 
 
 def _entry(values: Tensor, axis: int, place: int) -> Tensor:
