@@ -195,7 +195,7 @@ class _Stage(pl.LightningModule, ABC):
 
     def configure_optimizers(self) -> dict[str, Any]:
         config = self.config
-        optimizer = torch.optim.Adam(self.trained(), lr=self.learning_rate)
+        optimizer = torch.optim.Adam(self.trained(), lr=self.learning_rate, fused=True)
         if config.schedule == "plateau":
             plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
                 optimizer, patience=PATIENCE, factor=0.3
