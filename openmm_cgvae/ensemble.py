@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, overload
 
 import MDAnalysis as mda
@@ -12,7 +13,8 @@ import openmm
 import parmed
 
 from openmm_cgvae.converter import OpenMMConverter
-from openmm_cgvae.export import make_parmed, make_universe, write_structures
+from openmm_cgvae.engines import write_any
+from openmm_cgvae.export import make_parmed, make_universe
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.openmm_system import ForceFieldLike, make_system
 from openmm_cgvae.relaxation import (
@@ -155,14 +157,25 @@ class AtomisticEnsemble(Sequence[AtomisticState]):
         """
         return make_universe(self.atom_table, self.positions_angstrom, self.box)
 
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write all samples as frames of one file.
+    def write(
+        self, path: str | os.PathLike[str], forcefield: ForceFieldLike = None
+    ) -> tuple[Path, ...]:
+        """Write all samples as frames of one file, or for another engine.
 
         Parameters
         ----------
         path : path-like
             The ending tells the format, any that MDAnalysis writes; the file is
-            replaced in one step.
+            replaced in one step. ``.top``, ``.prmtop``, ``.parm7`` and ``.psf`` are
+            written with a force field, and coordinates beside them, see
+            `engines.write_for_engine`.
+        forcefield : ForceField, System, str or sequence of str, optional
+            For those; by default Amber99SB-ILDN in vacuum.
+
+        Returns
+        -------
+        tuple of Path
+            What was written.
 
         Raises
         ------
@@ -171,7 +184,8 @@ class AtomisticEnsemble(Sequence[AtomisticState]):
         ValueError
             If the format is unknown, or holds one structure and there are more.
         """
-        write_structures(self.atom_table, self.positions_angstrom, self.box, path)
+        arguments = (self.atom_table, self.positions_angstrom, self.box)
+        return write_any(*arguments, path, forcefield)
 
     def to_parmed(self, forcefield: ForceFieldLike = None) -> parmed.Structure:
         """Make a ParmEd structure with all samples as its coordinates.

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import MDAnalysis as mda
@@ -13,7 +14,8 @@ import openmm
 import parmed
 from openmm import app, unit
 
-from openmm_cgvae.export import make_parmed, make_universe, write_structures
+from openmm_cgvae.engines import write_any
+from openmm_cgvae.export import make_parmed, make_universe
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.minimiser import BeadRestraint
 from openmm_cgvae.openmm_system import (
@@ -238,20 +240,29 @@ class AtomisticState:
             set_velocities(simulation, held[0], bead_velocities, temperature)
         return simulation
 
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the structure to any format MDAnalysis writes.
+    def write(
+        self, path: str | os.PathLike[str], forcefield: ForceFieldLike = None
+    ) -> tuple[Path, ...]:
+        """Write the structure to any format MDAnalysis writes, or for another engine.
 
         Parameters
         ----------
         path : path-like
             The ending tells the format; the file is replaced in one step.
+        forcefield : ForceField, System, str or sequence of str, optional
+            As in :meth:`AtomisticEnsemble.write`.
+
+        Returns
+        -------
+        tuple of Path
+            What was written.
 
         Raises
         ------
         ValueError
             If MDAnalysis has no writer for the ending.
         """
-        write_structures(self.atom_table, *self._as_samples(), path)
+        return write_any(self.atom_table, *self._as_samples(), path, forcefield)
 
     def to_universe(self) -> mda.Universe:
         """Make an in-memory universe of one frame.
