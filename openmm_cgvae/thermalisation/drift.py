@@ -1,5 +1,6 @@
 """How well the energy is kept once the bath is taken away."""
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,7 +78,9 @@ def energy_drift(
         )
     integrator = openmm.VerletIntegrator(timestep)
     context = openmm.Context(
-        simulation.system, integrator, simulation.context.getPlatform()
+        _without_motion_remover(simulation.system),
+        integrator,
+        simulation.context.getPlatform(),
     )
     context.setState(
         simulation.context.getState(positions=True, velocities=True, parameters=True)
@@ -94,3 +97,19 @@ def energy_drift(
     return EnergyDrift(
         times=np.array(times), energies=np.array(energies), n_degrees=n_degrees
     )
+
+
+def _without_motion_remover(system: openmm.System) -> openmm.System:
+    """Leave out what takes energy away by stopping the whole."""
+    forces = system.getForces()
+    removers = [
+        index
+        for index, force in enumerate(forces)
+        if isinstance(force, openmm.CMMotionRemover)
+    ]
+    if not removers:
+        return system
+    system = copy.deepcopy(system)
+    for index in reversed(removers):
+        system.removeForce(index)
+    return system

@@ -151,6 +151,11 @@ def set_velocities(
     ------
     ValueError
         See `velocities_given_beads`.
+
+    Notes
+    -----
+    Force fields of OpenMM add a CMMotionRemover to a System, which takes the motion
+    of the whole away at the first step. Remove it where the beads drift on purpose.
     """
     system = simulation.system
     state = simulation.context.getState(positions=True)
