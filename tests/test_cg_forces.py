@@ -229,7 +229,10 @@ def test_it_works_where_gradients_are_off():
     ("result", "sentence"),
     [
         (lambda x: x.square().sum(-1), r"tensor of shape \(4,\) but the energy must"),
-        (lambda x: x.detach().sum().item(), "gave a float but the energy must be a tensor"),
+        (
+            lambda x: x.detach().sum().item(),
+            "gave a float but the energy must be a tensor",
+        ),
         (lambda x: x.sum() * torch.nan, "gave the energy nan kJ/mol but it must be"),
         (lambda x: x.sum().detach(), "autograd cannot follow"),
         (lambda x: (x - x).norm() + (x - x).sum().sqrt(), "forces that are not finite"),
