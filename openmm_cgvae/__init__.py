@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from openmm_cgvae.model import CGVAE, ModelConfig
     from openmm_cgvae.pretrained import list_models, load_model
     from openmm_cgvae.reporter import BackmapReporter
-    from openmm_cgvae.simulate import simulate
+    from openmm_cgvae.reference import simulate
     from openmm_cgvae.training import TrainingConfig, train
     from openmm_cgvae.transformations import MapToBeads, coarse_grain
 
@@ -43,7 +43,7 @@ _HOMES = {
     "list_models": "pretrained",
     "load_model": "pretrained",
     "save_model": "checkpoint",
-    "simulate": "simulate",
+    "simulate": "reference",
     "train": "training",
 }
 

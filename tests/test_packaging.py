@@ -202,3 +202,15 @@ def test_wheel_has_the_package_its_models_and_data_and_nothing_else(tmp_path):
     assert files == {path.relative_to(source).as_posix() for path in wanted}
     assert any(name.endswith("-3.cgvae") for name in files)
     assert any(name.endswith("LICENSE") for name in names)
+
+
+def test_no_public_name_is_hidden_by_a_module():
+    code = (
+        "import importlib, types, openmm_cgvae\n"
+        "for home in set(openmm_cgvae._HOMES.values()):\n"
+        "    importlib.import_module('openmm_cgvae.' + home)\n"
+        "hidden = [n for n in openmm_cgvae._HOMES\n"
+        "          if isinstance(getattr(openmm_cgvae, n), types.ModuleType)]\n"
+        "assert not hidden, hidden\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)

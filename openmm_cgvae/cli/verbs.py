@@ -43,7 +43,7 @@ def _add_simulate(verbs: Any) -> None:
 
 
 def _simulate(arguments: Arguments) -> None:
-    from openmm_cgvae.simulate import simulate
+    from openmm_cgvae.reference import simulate
 
     result = simulate(**own_options(arguments))
     done = "was there already:" if result.was_complete else "wrote"

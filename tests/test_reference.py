@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from MDAnalysis.lib.distances import calc_dihedrals
 from openmm import app, unit
 
-from openmm_cgvae import simulate as simulate_module
+from openmm_cgvae import reference as simulate_module
 from openmm_cgvae.data import data_path
 from openmm_cgvae.data.dynamics import create_simulation
 from openmm_cgvae.data.parts import WalkerPart, write_pdb
@@ -25,7 +25,7 @@ from openmm_cgvae.data.systems import (
     ramachandran_torsions,
     system_named,
 )
-from openmm_cgvae.simulate import SimulationConfig, simulate
+from openmm_cgvae.reference import SimulationConfig, simulate
 
 SEQUENCES = {
     "alanine-dipeptide": "ACE ALA NME",
@@ -210,7 +210,7 @@ def test_resumed_run_equals_the_uninterrupted(
 def test_run_killed_outright_is_continued(uninterrupted, tmp_path):
     script = f"""
 import os, signal
-from openmm_cgvae import simulate as module
+from openmm_cgvae import reference as module
 from openmm_cgvae.data.parts import WalkerPart
 module.CHECKPOINT_SECONDS = 0.0
 append, n_appended = WalkerPart.append, 0
