@@ -94,7 +94,8 @@ class TestRequirements:
             for name in outside
             for owner in known.get(name, ())
         }
-        needed = {"lightning", "pytorch-lightning", *requirements("plots")}
+        optional = requirements("plots", "dask", "hdf5")
+        needed = {"lightning", "pytorch-lightning", *optional}
         assert modules - needed == set()
 
 
