@@ -1,5 +1,8 @@
 import hashlib
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import dipeptide
 import MDAnalysis as mda
@@ -300,6 +303,44 @@ class TestBackends:
         backmapper.beads.universe.trajectory.add_transformations(lambda ts: ts)
         with pytest.raises(ValueError, match="cannot be sent to other processes"):
             backmapper.run(output=tmp_path / "a.xtc", backend=BackendMultiprocessing(2))
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {tests!r})
+import dipeptide
+from openmm_cgvae import backmapper
+from openmm_cgvae.streaming import run
+backmapper.N_FRAMES_READ_AT_ONCE = 5
+save = run._save
+def slowly(job, progress):
+    save(job, progress)
+    if progress.n_blocks == 1:
+        print("ready", flush=True)
+        sys.stdin.read()
+run._save = slowly
+beads = dipeptide.beads(n_frames=12)
+backmapper.Backmapper(beads, dipeptide.untrained()).run(
+    output={output!r}, seed=4, progress=False
+)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed(backmapper, whole, tmp_path):
+    output = tmp_path / "a.xtc"
+    text = SCRIPT.format(tests=str(Path(__file__).parent), output=str(output))
+    with subprocess.Popen(
+        [sys.executable, "-c", text],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.kill()
+    assert len(read(tmp_path / "a.xtc.parts" / "so-far-0.xtc")) == FRAMES_PER_BLOCK
+    path = backmapper.run(output=output, seed=4, progress=False)
+    assert digest(path) == digest(whole)
 
 
 def test_progress_is_noted_block_by_block(backmapper, tmp_path, monkeypatch):
