@@ -16,6 +16,8 @@ from openmm_cgvae.model.gaussian import Gaussian
 BOND_NOISE = 0.03
 BOND_SHARE = 0.1
 
+N_NATURAL_DEVIATIONS = 3.0
+
 
 @dataclass(frozen=True, eq=False)
 class LossTerms:
@@ -74,6 +76,36 @@ def bond_length(positions: Tensor, batch: GraphBatch) -> Float[Tensor, ""]:
         Mean over the pairs of each molecule, then over molecules (section 4.4).
     """
     return _molecule_mean(*_pair_errors(positions, batch), batch)
+
+
+def strain(
+    positions: Tensor,
+    batch: GraphBatch,
+    mean: Float[Tensor, " n_pairs"],
+    std: Float[Tensor, " n_pairs"],
+) -> Float[Tensor, ""]:
+    """Mean squared excess of close pairs' distances over what they are in data [A^2].
+
+    A distance within three standard deviations of its mean costs nothing, so that
+    structures may vibrate as much as the data do.
+
+    Parameters
+    ----------
+    positions : Tensor, shape (n_atoms, 3)
+        Generated positions [A].
+    batch : GraphBatch
+        Copies of one molecule.
+    mean, std : Tensor, shape (n_pairs,)
+        Of the distances of the molecule's close pairs in data [A].
+
+    Returns
+    -------
+    Tensor
+        Mean over pairs and molecules.
+    """
+    made = _pair_distances(positions, batch).reshape(batch.n_molecules, -1)
+    excess = torch.relu((made - mean).abs() - N_NATURAL_DEVIATIONS * std)
+    return (excess**2).mean()
 
 
 def kl_divergence(posterior: Gaussian, prior: Gaussian) -> Float[Tensor, " n_beads"]:

@@ -196,3 +196,25 @@ class TestObjective:
         ]
         # Nothing reads the scalars that the last update makes.
         assert idle == ["decoder.updates.2.alpha.weight"]
+
+
+class TestStrain:
+    def test_only_what_data_do_not_do_costs(self):
+        batch = toy_batch(MOLECULE, n_frames=3)
+        first, second = batch.close_pairs.unbind(1)
+        gaps = batch.atom_positions[first] - batch.atom_positions[second]
+        distances = gaps.norm(dim=-1).reshape(batch.n_molecules, -1)
+        std = torch.full_like(distances[0], 0.05)
+        mean = distances[0] + 0.25
+        made = losses.strain(batch.atom_positions, batch, mean, std)
+        excess = ((distances - mean).abs() - 3 * 0.05).clamp(min=0)
+        assert_same(made, (excess**2).mean())
+
+    @pytest.mark.parametrize(("off", "cost"), [(0.149, 0.0), (0.25, 0.1**2)])
+    def test_three_deviations_are_free(self, off, cost):
+        batch = toy_batch(MOLECULE)
+        first, second = batch.close_pairs.unbind(1)
+        gaps = batch.atom_positions[first] - batch.atom_positions[second]
+        mean, std = gaps.norm(dim=-1) + off, torch.full((len(first),), 0.05)
+        made = losses.strain(batch.atom_positions, batch, mean, std.double())
+        assert made.item() == pytest.approx(cost)

@@ -561,7 +561,7 @@ def test_fitting_the_flow_lowers_the_divergence(universe, mapping, tmp_path):
 
 def test_polishing_mends_the_bonds_of_samples(universe, mapping, tmp_path):
     short(universe, mapping, tmp_path, n_epochs=2, polish_epochs=6)
-    name = "validation/bond_length_of_samples"
+    name = "validation/strain_of_samples"
     with (tmp_path / "polish" / "metrics.csv").open(newline="") as file:
         errors = [float(row[name]) for row in csv.DictReader(file)]
     assert errors[-1] < errors[0]

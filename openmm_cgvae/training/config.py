@@ -26,8 +26,8 @@ class TrainingConfig:
     flow_epochs : int
         Passes that fit a flow prior afterwards (flow prior only).
     polish_epochs : int
-        Passes that train the decoder alone in the end, with the bond graph of samples
-        in the loss; none in the paper.
+        Passes that train the decoder alone in the end, with the strain of samples in
+        the loss; none in the paper.
     batch_size : int
         Frames of a step.
     learning_rate : float
@@ -41,7 +41,7 @@ class TrainingConfig:
     kl_weight : float
         beta, the weight of the divergence.
     sample_weight : float
-        Weight of the bond graph of samples while the decoder is polished.
+        Weight of the strain of samples while the decoder is polished.
     bond_warmup, kl_warmup : float
         Shares of the epochs over which gamma and beta rise from zero. With the graph
         loss at full weight from the first step the hydrogens of a methyl can settle
@@ -67,7 +67,7 @@ class TrainingConfig:
     schedule: Schedule = "plateau"
     bond_weight: float = 25.0
     kl_weight: float = 0.05
-    sample_weight: float = 10.0
+    sample_weight: float = 25.0
     bond_warmup: float = 0.0
     kl_warmup: float = 0.0
     clip_norm: float = 1.0

@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from openmm_cgvae.graphs import GraphBatch
-from openmm_cgvae.losses import bond_length, objective
+from openmm_cgvae.losses import objective, strain
 from openmm_cgvae.model import CGVAE, Reconstruction
 from openmm_cgvae.training.config import TrainingConfig
 from openmm_cgvae.training.data import Batches, TrainingData
@@ -30,7 +30,7 @@ SHORT_NAMES = {
     "reconstruction": "MSD",
     "bond_length": "graph",
     "kl_divergence": "KL",
-    "bond_length_of_samples": "graph of samples",
+    "strain_of_samples": "strain",
 }
 LAST, BEST, LOG = "last.ckpt", "best.ckpt", "metrics.csv"
 
@@ -276,11 +276,24 @@ class _Polish(_Stage):
 
     Between the latents of two conformations there are some that the encoder never
     gives but the prior draws, and the atoms made of them are strained. Encoder and
-    prior stay as they are, so that the spread of the samples does; only the bond
-    graph of samples is added to the loss, since nothing else is known of them.
+    prior stay as they are, and what the data allow costs nothing, so that the spread
+    of the samples stays; only the strain of samples is added to the loss, since
+    nothing else is known of them.
     """
 
     name = "polishing"
+
+    def __init__(self, model: CGVAE, data: TrainingData, config: TrainingConfig):
+        super().__init__(model, data, config)
+        first, second = model.graph().close_pairs.unbind(1)
+        frames = data.atom_positions[data.train]
+        distances = torch.linalg.vector_norm(
+            frames[:, first] - frames[:, second], dim=-1
+        )
+        self.register_buffer("mean", distances.mean(0), persistent=False)
+        self.register_buffer("std", distances.std(0), persistent=False)
+        self.mean: Tensor
+        self.std: Tensor
 
     @property
     def n_epochs(self) -> int:
@@ -307,9 +320,9 @@ class _Polish(_Stage):
             self.config.bond_weight,
             self.config.kl_weight,
         )
-        of_samples = bond_length(self.model.decode(batch, drawn), batch)
+        of_samples = strain(self.model.decode(batch, drawn), batch, self.mean, self.std)
         total = terms.total + self.config.sample_weight * of_samples
-        return {**terms.__dict__, "total": total, "bond_length_of_samples": of_samples}
+        return {**terms.__dict__, "total": total, "strain_of_samples": of_samples}
 
 
 class _Keeper(Checkpoint):
