@@ -8,6 +8,7 @@ import dipeptide
 import MDAnalysis as mda
 import numpy as np
 import pytest
+import torch
 from MDAnalysis.analysis.backends import BackendMultiprocessing
 
 from openmm_cgvae import backmapper as room
@@ -280,6 +281,19 @@ class TestBackends:
     @pytest.mark.parametrize("name", ["multiprocessing", "dask"])
     def test_by_name(self, backmapper, whole, tmp_path, name):
         self.same(backmapper, whole, tmp_path, backend=name, n_workers=2)
+
+    def test_threads_of_torch_are_as_before(self, backmapper, tmp_path, monkeypatch):
+        before = torch.get_num_threads()
+        torch.set_num_threads(2)
+        try:
+            backmapper.run(output=tmp_path / "a.xtc", progress=False)
+            assert torch.get_num_threads() == 2
+            interrupted_at(1, monkeypatch)
+            with pytest.raises(KeyboardInterrupt):
+                backmapper.run(output=tmp_path / "b.xtc", progress=False)
+            assert torch.get_num_threads() == 2
+        finally:
+            torch.set_num_threads(before)
 
     @pytest.mark.parametrize("backend", ["threads", 3, None])
     def test_unknown(self, backmapper, tmp_path, backend):

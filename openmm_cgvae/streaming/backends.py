@@ -15,6 +15,7 @@ from functools import partial
 from multiprocessing import get_context
 from typing import Any, TypeAlias
 
+import torch
 from MDAnalysis.analysis.backends import BackendBase
 
 from openmm_cgvae.streaming.job import Job, make_block
@@ -90,9 +91,7 @@ def finished_blocks(
         If a worker process died.
     """
     if isinstance(backend, str) and backend == "serial":
-        for block in blocks:
-            job.make(block)
-            yield block
+        yield from _here(job, blocks)
         return
     # Unlike a closure, this pickles everywhere.
     make = partial(make_block, str(job.save().resolve()), uuid.uuid4().hex)
@@ -111,6 +110,19 @@ def finished_blocks(
             f"`backend` is {backend!r} but a worker process died; in a script, call "
             "this under `if __name__ == '__main__':`, or use backend='serial'"
         ) from error
+
+
+def _here(job: Job, blocks: Sequence[int]) -> Iterator[int]:
+    # One thread, as every worker has: the networks are small, and threads that wait
+    # for each other on cores that others use can be many times slower than one.
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for block in blocks:
+            job.make(block)
+            yield block
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 def n_cores() -> int:
