@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from openmm_cgvae.mapping import Mapping
     from openmm_cgvae.model import CGVAE, ModelConfig
     from openmm_cgvae.pretrained import list_models, load_model
-    from openmm_cgvae.reporter import BackmapReporter
     from openmm_cgvae.reference import simulate
+    from openmm_cgvae.reporter import BackmapReporter
     from openmm_cgvae.training import TrainingConfig, train
     from openmm_cgvae.transformations import MapToBeads, coarse_grain
 
