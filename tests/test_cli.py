@@ -375,7 +375,8 @@ class TestStopped:
     ):
         words = (
             *("train", *short, "--mapping", "residues", *TINY, *SHALLOW),
-            *("--n-epochs", "3", "--output", tmp_path / "m.cgvae"),
+            *("--n-epochs", "3", "--polish-epochs", "0"),
+            *("--output", tmp_path / "m.cgvae"),
         )
         epochs = []
         iterate = Batches.__iter__
