@@ -3,8 +3,7 @@
 import copy
 import itertools
 import operator
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any, SupportsIndex
 
@@ -12,6 +11,8 @@ import numpy as np
 import openmm
 import torch
 from torch import Tensor, nn
+
+from openmm_cgvae.threads import threads
 
 __all__ = ["cg_force"]
 
@@ -137,7 +138,7 @@ class _Potential:
         if self.is_periodic:
             vectors = state.getPeriodicBoxVectors(asNumpy=True)._value
             box = torch.tensor(vectors, dtype=self.dtype, device=self.device)
-        with _threads(self.n_threads), torch.enable_grad():
+        with threads(self.n_threads), torch.enable_grad():
             energy = _checked_energy(self.module(place, box))
             gradient = None
             if energy.requires_grad:
@@ -190,20 +191,6 @@ def _checked_energy(energy: Any) -> Tensor:
             "look at the start positions, or make the time step shorter"
         )
     return energy.reshape(())
-
-
-@contextmanager
-def _threads(n_threads: int) -> Iterator[None]:
-    """Change the number of torch's threads for a moment."""
-    before = torch.get_num_threads()
-    if before == n_threads:
-        yield
-        return
-    torch.set_num_threads(n_threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _dtype_of(module: nn.Module) -> torch.dtype:

@@ -14,6 +14,7 @@ from openmm_cgvae.noise import (
     normal_noise,
     random_bits,
 )
+from openmm_cgvae.threads import threads
 
 __all__ = ["N_SEEDS", "Sampler", "normal_noise", "random_bits"]
 
@@ -180,14 +181,14 @@ class Sampler:
             torch.from_numpy((beads - centre).astype(np.float32)),
             torch.from_numpy((atoms - centre).astype(np.float32)),
         )
-        with torch.inference_mode():
+        with threads(1), torch.inference_mode():
             made = self.model.decode(batch, self.model.encoder(batch).mean)
         return self._exact(made, beads, centre)
 
     def _decode(self, beads: np.ndarray, noise: torch.Tensor) -> np.ndarray:
         centre = beads.mean(1, keepdims=True)
         batch = self.graph.batch(torch.from_numpy((beads - centre).astype(np.float32)))
-        with torch.inference_mode():
+        with threads(1), torch.inference_mode():
             made = self.model.sample(batch, noise.flatten(0, 1))
         return self._exact(made, beads, centre)
 

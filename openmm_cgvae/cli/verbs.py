@@ -115,8 +115,6 @@ def add_settings(train: argparse.ArgumentParser) -> None:
 
 
 def _train(arguments: Arguments) -> None:
-    import torch
-
     from openmm_cgvae.checkpoint import save_model
     from openmm_cgvae.model.config import ModelConfig
     from openmm_cgvae.training import TrainingConfig, configure, train
@@ -124,7 +122,6 @@ def _train(arguments: Arguments) -> None:
     model_options = given_fields(arguments, ModelConfig)
     training_options = given_fields(arguments, TrainingConfig)
     configure(arguments.preset, model_options, training_options)
-    torch.set_num_threads(arguments.threads)
     atoms = open_universe(arguments)
     model = train(
         atoms,
@@ -133,6 +130,7 @@ def _train(arguments: Arguments) -> None:
         model_options=model_options,
         training_options=training_options,
         run_directory=arguments.run_directory or f"{arguments.output}.run",
+        n_threads=arguments.threads,
     )
     _say(f"wrote {save_model(model, arguments.output)}")
 

@@ -15,7 +15,6 @@ from functools import partial
 from multiprocessing import get_context
 from typing import Any, TypeAlias
 
-import torch
 from MDAnalysis.analysis.backends import BackendBase
 
 from openmm_cgvae.streaming.job import Job, make_block
@@ -113,16 +112,9 @@ def finished_blocks(
 
 
 def _here(job: Job, blocks: Sequence[int]) -> Iterator[int]:
-    # One thread, as every worker has: the networks are small, and threads that wait
-    # for each other on cores that others use can be many times slower than one.
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        for block in blocks:
-            job.make(block)
-            yield block
-    finally:
-        torch.set_num_threads(n_threads)
+    for block in blocks:
+        job.make(block)
+        yield block
 
 
 def n_cores() -> int:

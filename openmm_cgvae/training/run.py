@@ -18,6 +18,7 @@ from openmm_cgvae.frames import Frames
 from openmm_cgvae.graphs import MoleculeGraph, atom_types_of
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import CGVAE, ModelConfig, Molecule
+from openmm_cgvae.threads import threads
 from openmm_cgvae.topology import AtomTable
 from openmm_cgvae.training.config import TrainingConfig, configure
 from openmm_cgvae.training.data import TrainingData
@@ -27,7 +28,7 @@ from openmm_cgvae.training.loop import fit
 FEWEST_BEADS = 3
 
 
-def train(
+def train(  # noqa: PLR0913 - the settings of a training
     atoms: "mda.Universe | mda.AtomGroup",
     mapping: Mapping,
     *,
@@ -36,6 +37,7 @@ def train(
     training_options: dict[str, Any] | None = None,
     run_directory: str | os.PathLike[str] | None = None,
     frames: Frames | None = None,
+    n_threads: int = 1,
     progress: bool = True,
 ) -> CGVAE:
     """Train a model on a trajectory.
@@ -58,6 +60,8 @@ def train(
         finished one is only read. Without one, nothing is left behind.
     frames : Frames, optional
         The frames, if they have been read already.
+    n_threads : int
+        Threads of PyTorch. More than one pays only for wide networks on free cores.
     progress : bool
         Whether to show a progress bar.
 
@@ -95,7 +99,8 @@ def train(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary if run_directory is None else run_directory)
         _claim(folder, model, config, frames)
-        fit(model, data, config, folder, progress=progress)
+        with threads(n_threads):
+            fit(model, data, config, folder, progress=progress)
     model.provenance = _provenance(model, config, frames, preset)
     return model.eval()
 
