@@ -15,7 +15,7 @@ from openmm_cgvae.model import CGVAE
 from openmm_cgvae.molecules import repeat
 from openmm_cgvae.pretrained import find_model, load_model
 from openmm_cgvae.recognition import check_beads, find_molecules, wanted_beads
-from openmm_cgvae.sampling import Sampler
+from openmm_cgvae.sampling import Sampler, checked_seed
 from openmm_cgvae.streaming import Backend, Job, WrittenTrajectory, backmap_frames
 from openmm_cgvae.streaming.backends import check_backend
 from openmm_cgvae.streaming.parts import INTERMEDIATE, ROWS_OF_FRAMES
@@ -151,7 +151,7 @@ class Backmapper:
         ValueError
             If ``n`` is less than one or a bead has no position.
         """
-        n, seed = _checked_count(n), checked_seed(seed)
+        n, seed = _checked_count(n), seed_or_new(seed)
         frame = self._source.read()
         beads = frame.positions
         atoms = self._sampler.sample_many(
@@ -242,7 +242,7 @@ class Backmapper:
             position, the format is unknown, or it holds one structure and there are
             more, or an unfinished run with other settings is in the way.
         """
-        n, seed = _checked_count(n), checked_seed(seed)
+        n, seed = _checked_count(n), seed_or_new(seed)
         if on_error not in ("raise", "skip"):
             raise ValueError(
                 f"`on_error` is {on_error!r} but must be 'raise' or 'skip'"
@@ -314,7 +314,7 @@ def _checked_count(n: int) -> int:
     return int(n)
 
 
-def checked_seed(seed: int | None) -> int:
+def seed_or_new(seed: int | None) -> int:
     """Give a seed, drawing a new one for None.
 
     Parameters
@@ -334,9 +334,4 @@ def checked_seed(seed: int | None) -> int:
     """
     if seed is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
-    is_whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
-    if not is_whole or not 0 <= seed < 2**63:
-        raise ValueError(
-            f"`seed` is {seed!r} but must be a whole number from 0 to 2**63 - 1"
-        )
-    return int(seed)
+    return checked_seed(seed)

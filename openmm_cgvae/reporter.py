@@ -16,7 +16,7 @@ import openmm
 from MDAnalysis.lib.mdamath import triclinic_box
 from openmm import app, unit
 
-from openmm_cgvae.backmapper import Backmapper, checked_seed
+from openmm_cgvae.backmapper import Backmapper, seed_or_new
 from openmm_cgvae.export import _drop_placeholder_box, make_universe
 from openmm_cgvae.model import CGVAE
 from openmm_cgvae.sampling import Sampler
@@ -82,7 +82,7 @@ class BackmapReporter:
         self.path = _checked_path(file)
         self.interval = _checked_positive("interval", interval)
         self.n_samples = _checked_positive("n", n)
-        self.seed = checked_seed(seed)
+        self.seed = seed_or_new(seed)
         self.model = backmapper if isinstance(backmapper, CGVAE) else backmapper.model
         self._sampler = Sampler(self.model)
         table = self.model.atom_table

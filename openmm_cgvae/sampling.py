@@ -124,7 +124,7 @@ class Sampler:
         """
         beads = np.asarray(bead_positions, dtype=np.float64)
         n_frames, n_molecules = beads.shape[:2]
-        seeds = molecule_seeds(_checked_seed(seed), n_molecules)
+        seeds = molecule_seeds(checked_seed(seed), n_molecules)
         rows, copies, molecules = (
             index.ravel() for index in np.indices((n_frames, n, n_molecules))
         )
@@ -219,14 +219,30 @@ class Sampler:
         return atoms[np.arange(len(atoms))[:, None], order]
 
 
-def _checked_seed(seed: SupportsIndex) -> int:
+def checked_seed(seed: SupportsIndex) -> int:
+    """Give a seed as an int, or refuse it.
+
+    Parameters
+    ----------
+    seed : int
+        What the user gave.
+
+    Returns
+    -------
+    int
+        At least 0 and less than 2**63.
+
+    Raises
+    ------
+    ValueError
+        If the seed is anything else.
+    """
     try:
         number = -1 if isinstance(seed, bool) else operator.index(seed)
     except TypeError:
         number = -1
     if not 0 <= number < N_SEEDS:
         raise ValueError(
-            f"`seed` is {seed!r} but must be a whole number of at least 0 and less "
-            "than 2**63"
+            f"`seed` is {seed!r} but must be a whole number from 0 to 2**63 - 1"
         )
     return number
