@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import uuid
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from openmm_cgvae._version import __version__
+from openmm_cgvae.files import written_whole
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import CGVAE, ModelConfig, Molecule
 from openmm_cgvae.topology import AtomTable
@@ -63,12 +63,8 @@ def save_model(model: CGVAE, path: str | os.PathLike[str]) -> Path:
     header["header_sha256"] = _digest_of_header(header)
     content = save(tensors, metadata={HEADER_KEY: json.dumps(header)})
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    try:
+    with written_whole(target) as unfinished:
         unfinished.write_bytes(content)
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
     return target
 
 

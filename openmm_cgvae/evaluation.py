@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from openmm_cgvae.ensemble import AtomisticEnsemble
+from openmm_cgvae.files import written_whole
 from openmm_cgvae.frames import Frames, block_split
 from openmm_cgvae.metrics import (
     calibration,
@@ -88,7 +89,8 @@ class Evaluation:
             name: value if math.isfinite(value) else None
             for name, value in asdict(self).items()
         }
-        Path(path).write_text(json.dumps(plain, indent=1) + "\n")
+        with written_whole(Path(path)) as unfinished:
+            unfinished.write_text(json.dumps(plain, indent=1) + "\n")
 
     def __str__(self) -> str:
         """Give a table, one quantity a line."""

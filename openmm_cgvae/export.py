@@ -1,7 +1,6 @@
 """Structures on their way out: to an MDAnalysis universe, to files, to ParmEd."""
 
 import os
-import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import parmed
 from MDAnalysis.coordinates.core import get_writer_for
 from openmm import app
 
+from openmm_cgvae.files import written_whole
 from openmm_cgvae.openmm_system import (
     ForceFieldLike,
     make_system,
@@ -158,9 +158,7 @@ def structure_writer(
     """
     path = Path(path)
     check_ending(path, n_samples, argument)
-    # The ending stays the last part of the name, since it tells the format.
-    unfinished = path.with_name(f".{uuid.uuid4().hex}-{path.name}")
-    try:
+    with written_whole(path) as unfinished:
         with warnings.catch_warnings():
             # The writers tell of columns that generated structures do not fill.
             warnings.simplefilter("ignore", UserWarning)
@@ -173,9 +171,6 @@ def structure_writer(
                 yield writer
         if path.suffix.lower() == ".pdb":
             _drop_placeholder_box(unfinished)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def make_parmed(

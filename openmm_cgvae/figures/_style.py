@@ -1,11 +1,12 @@
 """One look for all figures: Okabe-Ito colours, readable fonts, atomic writing."""
 
 import os
-import uuid
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from openmm_cgvae.files import written_whole
 
 DPI = 150
 TITLE_SIZE, LABEL_SIZE, TICK_SIZE = 13, 12, 10
@@ -36,9 +37,5 @@ def save(figure: Figure, path: str | os.PathLike[str] | None) -> None:
     if path is None:
         return
     path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
+    with written_whole(path) as unfinished:
         figure.savefig(unfinished, dpi=DPI, format=path.suffix.lstrip(".") or "png")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -1,11 +1,12 @@
 """A mapping as plain JSON types, one entry per bead, that people can edit."""
 
 import json
-import uuid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from openmm_cgvae.files import written_whole
 
 FORMAT_NAME = "openmm_cgvae mapping"
 FORMAT_VERSION = 1
@@ -34,12 +35,8 @@ def write_document(plain: dict[str, Any], path: Path) -> None:
     head = {key: value for key, value in plain.items() if key != "beads"}
     opening = json.dumps(head, indent=1).removesuffix("\n}")
     text = f'{opening},\n "beads": [\n{beads}\n ]\n}}\n'
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
+    with written_whole(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def read_document(data: Any) -> tuple[np.ndarray, np.ndarray, list[str]]:

@@ -2,12 +2,13 @@
 
 import json
 import os
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from openmm_cgvae.files import written_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,14 +169,9 @@ class Report:
         path : path-like
             File to write.
         """
-        path = Path(path)
         text = json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
-        unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        try:
+        with written_whole(Path(path)) as unfinished:
             unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
 
     def __str__(self) -> str:
         """Show a short table: per check the good samples and the worst value."""
