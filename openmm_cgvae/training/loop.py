@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 from openmm_cgvae.graphs import GraphBatch
 from openmm_cgvae.losses import objective, strain
 from openmm_cgvae.model import CGVAE, Reconstruction
+from openmm_cgvae.model.gaussian import Gaussian
 from openmm_cgvae.training.config import TrainingConfig
 from openmm_cgvae.training.data import Batches, TrainingData
 
@@ -309,9 +310,10 @@ class _Polish(_Stage):
     def losses(self, batch: GraphBatch, noise: Tensor) -> dict[str, Tensor]:
         with torch.no_grad():
             posterior = self.model.encoder(batch)
-            gaussian = self.model.prior.gaussian(batch)
+            prior = self.model.prior(batch)
             # The noise of another bead: samples are other structures anyway.
-            drawn = self.model.prior(batch).draw(noise.roll(1, 0))
+            drawn = prior.draw(noise.roll(1, 0))
+        gaussian = prior if isinstance(prior, Gaussian) else prior.base
         made = self.model.decode(batch, posterior.draw(noise))
         terms = objective(
             self.model,
