@@ -8,7 +8,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,8 +51,8 @@ class SimulationConfig:
         Number of frames, of all walkers together.
     interval_ps : float
         Time between frames [ps], a multiple of the time step of 0.004 ps.
-    temperature : float
-        Temperature [K].
+    temperature : sequence of float
+        Temperatures [K]; walkers take them in turn, after every round of the starts.
     n_walkers : int
         Number of independent walkers.
     seed : int
@@ -68,8 +68,8 @@ class SimulationConfig:
     Examples
     --------
     >>> config = SimulationConfig(
-    ...     system="chignolin", n_frames=10, interval_ps=2.0, temperature=300.0,
-    ...     n_walkers=4, seed=0, platform="CPU",
+    ...     system="chignolin", n_frames=10, interval_ps=2.0,
+    ...     temperature=(300.0, 340.0), n_walkers=4, seed=0, platform="CPU",
     ... )
     >>> config.frames_of_walker
     (3, 3, 2, 2)
@@ -78,7 +78,7 @@ class SimulationConfig:
     system: str
     n_frames: int
     interval_ps: float
-    temperature: float
+    temperature: Sequence[float]
     n_walkers: int
     seed: int
     platform: str
@@ -101,10 +101,11 @@ class SimulationConfig:
                 f"`interval_ps` is {self.interval_ps} but must be a positive multiple "
                 f"of the time step, {TIMESTEP_FS / 1000} ps; try a round number of ps"
             )
-        if not 0 < self.temperature < np.inf:
+        wrong = [kelvin for kelvin in self.temperature if not 0 < kelvin < np.inf]
+        if wrong or not self.temperature:
             raise ValueError(
-                f"`temperature` is {self.temperature} but must be a positive number "
-                "of kelvin; 300 is room temperature"
+                f"`temperature` is {wrong[0] if wrong else 'empty'} but must be a "
+                "positive number of kelvin, or several; 300 is room temperature"
             )
         platforms = [
             openmm.Platform.getPlatform(index).getName()
@@ -126,6 +127,11 @@ class SimulationConfig:
         """Number of frames of each walker."""
         share, rest = divmod(self.n_frames, self.n_walkers)
         return tuple(share + (walker < rest) for walker in range(self.n_walkers))
+
+    def temperature_of_walker(self, walker: int) -> float:
+        """Tell a walker's temperature [K]."""
+        n_rounds = walker // len(system_named(self.system).starts)
+        return self.temperature[n_rounds % len(self.temperature)]
 
     def seeds(self, walker: int) -> tuple[int, int]:
         """Draw a walker's seeds for its velocities and its thermostat."""
@@ -156,9 +162,9 @@ def simulate(  # noqa: PLR0913 - one argument for each setting of a run
     system: str,
     output: str | os.PathLike[str],
     *,
-    n_frames: int = 20_000,
+    n_frames: int | None = None,
     interval_ps: float | None = None,
-    temperature: float = 300.0,
+    temperature: float | Sequence[float] | None = None,
     n_walkers: int | None = None,
     seed: int = 0,
     platform: str | None = None,
@@ -177,15 +183,17 @@ def simulate(  # noqa: PLR0913 - one argument for each setting of a run
     output : path
         Directory for ``<system>.pdb``, ``.xtc`` and ``.json``; made if need be. If
         it holds an unfinished run with the same settings, that run is continued.
-    n_frames : int
-        Number of frames, of all walkers together.
+    n_frames : int, optional
+        Number of frames, of all walkers together; by default 20,000 for alanine
+        dipeptide, 10,000 for chignolin.
     interval_ps : float, optional
-        Time between frames [ps]; by default 5 for alanine dipeptide, 2 for chignolin.
-    temperature : float
-        Temperature [K].
+        Time between frames [ps]; by default 5 for alanine dipeptide, 1 for chignolin.
+    temperature : float or sequence of float, optional
+        Temperature [K]; by default 300, and 300 and 340 for chignolin. Of several, the walkers of the first round of starts have the
+        first, those of the next round the second, and so on, round and round.
     n_walkers : int, optional
         Number of walkers, which take the starts of the system in turn; by default
-        40 for alanine dipeptide, 4 for chignolin.
+        40 for alanine dipeptide, 20 for chignolin.
     seed : int
         Seed of all random numbers.
     platform : str, optional
@@ -218,13 +226,13 @@ def simulate(  # noqa: PLR0913 - one argument for each setting of a run
     if platform is None:
         small = pdb.topology.getNumAtoms() <= LARGEST_REFERENCE_SYSTEM
         platform = "Reference" if small else "CPU"
-    if interval_ps is None:
-        interval_ps = defaults.interval_ps
+    if temperature is None:
+        temperature = defaults.temperatures
     config = SimulationConfig(
         system=system,
-        n_frames=n_frames,
-        interval_ps=float(interval_ps),
-        temperature=float(temperature),
+        n_frames=defaults.n_frames if n_frames is None else n_frames,
+        interval_ps=float(defaults.interval_ps if interval_ps is None else interval_ps),
+        temperature=np.atleast_1d(temperature).astype(float).tolist(),
         n_walkers=defaults.n_walkers if n_walkers is None else n_walkers,
         seed=seed,
         platform=platform,
@@ -297,12 +305,13 @@ def _run_walker(
 ) -> Iterator[None]:
     """Run one walker to its end; yield after every frame."""
     velocity_seed, thermostat_seed = config.seeds(walker)
+    temperature = config.temperature_of_walker(walker)
     simulation = create_simulation(
-        topology, config.temperature, thermostat_seed, config.platform
+        topology, temperature, thermostat_seed, config.platform
     )
     if not part.resume(simulation):
         system_named(config.system).equilibrate(
-            simulation, walker, config.temperature, velocity_seed
+            simulation, walker, temperature, velocity_seed
         )
         part.save(simulation, 0)
     last_saved = time.monotonic()
@@ -334,7 +343,7 @@ def _join(
         {
             "walker": walker,
             "start": molecule.start_of_walker(walker).name,
-            "temperature_K": config.temperature,
+            "temperature_K": config.temperature_of_walker(walker),
             "n_frames": n_frames,
         }
         for walker, n_frames in enumerate(config.frames_of_walker)

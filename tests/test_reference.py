@@ -46,7 +46,7 @@ def config(**changes: object) -> SimulationConfig:
         "system": "alanine-dipeptide",
         "n_frames": 10,
         "interval_ps": 1.0,
-        "temperature": 300.0,
+        "temperature": [300.0],
         "n_walkers": 3,
         "seed": 0,
         "platform": "Reference",
@@ -236,7 +236,9 @@ def test_complete_run_is_not_repeated(uninterrupted, caplog):
     assert again.was_complete
     assert "is complete" in caplog.text
     assert uninterrupted.trajectory.stat().st_mtime_ns == before
-    with pytest.raises(ValueError, match="`output` holds a run with temperature 300.0"):
+    with pytest.raises(
+        ValueError, match=r"`output` holds a run with temperature \[300.0\]"
+    ):
         simulate(
             "alanine-dipeptide",
             uninterrupted.topology.parent,
@@ -255,9 +257,7 @@ def test_foreign_files_are_not_overwritten(tmp_path):
 
 @pytest.mark.slow
 def test_chignolin_runs_stably(tmp_path):
-    result = simulate(
-        "chignolin", tmp_path, n_frames=8, interval_ps=1.0, progress=False
-    )
+    result = simulate("chignolin", tmp_path, n_frames=8, n_walkers=4, progress=False)
     universe = mda.Universe(result.topology, result.trajectory)
     pairs = universe.bonds.indices
     for frame in universe.trajectory:
@@ -275,7 +275,7 @@ def test_chignolin_runs_stably(tmp_path):
         ({"interval_ps": 0.0}, "`interval_ps` is 0.0 but must be a positive multiple"),
         ({"interval_ps": 0.005}, "`interval_ps` is 0.005 but must be a positive"),
         ({"interval_ps": float("nan")}, "`interval_ps` is nan but must be"),
-        ({"temperature": 0.0}, "`temperature` is 0.0 but must be a positive number"),
+        ({"temperature": [0.0]}, "`temperature` is 0.0 but must be a positive number"),
         ({"platform": "Abacus"}, "`platform` is 'Abacus' but this OpenMM has only"),
     ],
 )

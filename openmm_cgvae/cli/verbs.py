@@ -34,9 +34,14 @@ def _add_simulate(verbs: Any) -> None:
     )
     verb.add_argument("system", help="alanine-dipeptide or chignolin")
     verb.add_argument("--output", required=True, help="folder; a run there goes on")
-    verb.add_argument("--n-frames", type=int, default=20_000, help="of all walkers")
+    verb.add_argument("--n-frames", type=int, help="of all walkers")
     verb.add_argument("--interval-ps", type=float, help="time between frames [ps]")
-    verb.add_argument("--temperature", type=float, default=300.0, help="[K]")
+    verb.add_argument(
+        "--temperature",
+        type=float,
+        nargs="+",
+        help="[K]; of several, each round of starts takes the next",
+    )
     verb.add_argument("--n-walkers", type=int, help="independent walkers")
     verb.add_argument("--seed", type=int, default=0, help="seed of all random numbers")
     verb.add_argument("--platform", help="OpenMM platform; chosen by size by default")

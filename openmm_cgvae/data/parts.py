@@ -91,6 +91,8 @@ def refuse_other_settings(path: Path, wanted: dict[str, Any]) -> None:
     if not path.exists():
         return
     content = json.loads(path.read_text())
+    # As they would come back from a file: tuples as lists.
+    wanted = json.loads(json.dumps(wanted))
     for name, values in wanted.items():
         found = content.get(name, {})
         if not isinstance(values, dict):

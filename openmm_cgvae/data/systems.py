@@ -61,8 +61,12 @@ class MolecularSystem:
         Walkers take these in turn.
     n_walkers : int
         Default number of walkers.
+    n_frames : int
+        Default number of frames, of all walkers together.
     interval_ps : float
         Default time between frames [ps].
+    temperatures : tuple of float
+        Default temperatures [K].
 
     Examples
     --------
@@ -73,7 +77,9 @@ class MolecularSystem:
     name: str
     starts: tuple[Start, ...]
     n_walkers: int
+    n_frames: int
     interval_ps: float
+    temperatures: tuple[float, ...]
 
     def structure(self) -> app.PDBFile:
         """Read the structure the starts are made from."""
@@ -169,7 +175,9 @@ SYSTEMS = {
                 _ALPHA_R,
             ),
             n_walkers=40,
+            n_frames=20_000,
             interval_ps=5.0,
+            temperatures=(300.0,),
         ),
         MolecularSystem(
             name="chignolin",
@@ -179,8 +187,10 @@ SYSTEMS = {
                 _POLYPROLINE,
                 _ALPHA_R,
             ),
-            n_walkers=4,
-            interval_ps=2.0,
+            n_walkers=20,
+            n_frames=10_000,
+            interval_ps=1.0,
+            temperatures=(300.0, 340.0),
         ),
     )
 }
@@ -207,7 +217,7 @@ def system_named(name: str) -> MolecularSystem:
     Examples
     --------
     >>> system_named("chignolin").n_walkers
-    4
+    20
     """
     if name not in SYSTEMS:
         raise ValueError(
