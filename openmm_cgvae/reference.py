@@ -189,8 +189,9 @@ def simulate(  # noqa: PLR0913 - one argument for each setting of a run
     interval_ps : float, optional
         Time between frames [ps]; by default 5 for alanine dipeptide, 1 for chignolin.
     temperature : float or sequence of float, optional
-        Temperature [K]; by default 300, and 300 and 340 for chignolin. Of several, the walkers of the first round of starts have the
-        first, those of the next round the second, and so on, round and round.
+        Temperature [K]; by default 300, and 300 and 340 for chignolin. Of several,
+        the walkers of the first round of starts have the first, those of the next
+        round the second, and so on, round and round.
     n_walkers : int, optional
         Number of walkers, which take the starts of the system in turn; by default
         40 for alanine dipeptide, 20 for chignolin.
