@@ -131,11 +131,15 @@ def _dense_candidates(
     squares = np.sum(centred**2, axis=-1)
     # A far-flung atom costs the expansion its precision: widen by its rounding.
     slack = 1e-14 * squares.max(axis=1, initial=0.0)[:, None, None]
-    distances2 = squares[:, :, None] + squares[:, None, :]
-    distances2 -= 2.0 * (centred @ centred.transpose(0, 2, 1))
-    is_near = distances2 < cutoff**2 + slack
-    upper = np.triu(np.ones(chunk.shape[1:2] * 2, dtype=bool), k=1)
-    structure, first, second = np.nonzero(is_near & upper)
+    # In place: each pass over all pairs costs as much as the product itself.
+    distances2 = centred @ centred.transpose(0, 2, 1)
+    distances2 *= -2.0
+    distances2 += squares[:, :, None]
+    distances2 += squares[:, None, :] - slack
+    is_near = distances2 < cutoff**2
+    is_near &= np.triu(np.ones(chunk.shape[1:2] * 2, dtype=bool), k=1)
+    structure, pair = np.divmod(np.flatnonzero(is_near), is_near[0].size)
+    first, second = np.divmod(pair, chunk.shape[1])
     return structure, first, second
 
 
