@@ -11,7 +11,7 @@ from openmm_cgvae.beads import Beads, check_group
 from openmm_cgvae.ensemble import AtomisticEnsemble
 from openmm_cgvae.export import check_ending
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.model import CGVAE
+from openmm_cgvae.model import Model
 from openmm_cgvae.molecules import repeat
 from openmm_cgvae.pretrained import find_model, load_model
 from openmm_cgvae.recognition import check_beads, find_molecules, wanted_beads
@@ -33,7 +33,7 @@ class Backmapper:
     universe : MDAnalysis.Universe or AtomGroup
         The beads, in the order of the model's beads; of one molecule, or of any
         number of them one after the other.
-    model : CGVAE, str or path-like, optional
+    model : Model, str or path-like, optional
         A model, the name of one that ships with the package, or a model file. By
         default the shipped model with the universe's own residue and bead names,
         those of one molecule.
@@ -45,7 +45,7 @@ class Backmapper:
 
     Attributes
     ----------
-    model : CGVAE
+    model : Model
         The model in use.
     beads, dropped : MDAnalysis.AtomGroup
         The beads that are backmapped, and those that are left out.
@@ -74,7 +74,7 @@ class Backmapper:
     def __init__(
         self,
         universe: "mda.Universe | mda.AtomGroup",
-        model: "CGVAE | str | os.PathLike[str] | None" = None,
+        model: "Model | str | os.PathLike[str] | None" = None,
         *,
         batch_size: int = 256,
         unknown: str = "raise",
@@ -88,7 +88,7 @@ class Backmapper:
             )
         if model is None:
             model = find_model(group)
-        elif not isinstance(model, CGVAE):
+        elif not isinstance(model, Model):
             model = load_model(model)
         self.model = model
         self.dropped = group[[]]

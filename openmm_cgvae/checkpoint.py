@@ -14,7 +14,7 @@ from safetensors.torch import save
 from openmm_cgvae._version import __version__
 from openmm_cgvae.files import written_whole
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.model import CGVAE, ModelConfig, Molecule
+from openmm_cgvae.model import Model, ModelConfig, Molecule, make_model
 from openmm_cgvae.topology import AtomTable
 
 FORMAT = 1
@@ -22,12 +22,12 @@ HEADER_KEY = "openmm_cgvae"
 SUFFIX = ".cgvae"
 
 
-def save_model(model: CGVAE, path: str | os.PathLike[str]) -> Path:
+def save_model(model: Model, path: str | os.PathLike[str]) -> Path:
     """Write a model, with all that is needed to use it, to one file.
 
     Parameters
     ----------
-    model : CGVAE
+    model : Model
         The model, made with a molecule.
     path : path-like
         The file, customarily ``*.cgvae``.
@@ -92,7 +92,7 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
         return _header(file, Path(path))
 
 
-def load_file(path: str | os.PathLike[str]) -> CGVAE:
+def load_file(path: str | os.PathLike[str]) -> Model:
     """Read a model from a file; nothing in the file is executed.
 
     Parameters
@@ -102,7 +102,7 @@ def load_file(path: str | os.PathLike[str]) -> CGVAE:
 
     Returns
     -------
-    CGVAE
+    Model
         The model, ready to sample, in evaluation mode.
 
     Raises
@@ -118,8 +118,12 @@ def load_file(path: str | os.PathLike[str]) -> CGVAE:
         shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
         try:
             config = ModelConfig.from_dict(header["config"])
-            _check_shapes(config, header, shapes)
-            model = _model(config, header)
+            molecule = Molecule(
+                AtomTable.from_dict(header["atom_table"]),
+                Mapping.from_dict(header["mapping"]),
+            )
+            _check_shapes(config, header, molecule, shapes)
+            model = _model(config, header, molecule)
             _load_weights(model, {name: file.get_tensor(name) for name in shapes})
             if _digest_of(model.state_dict()) != header["weights_sha256"]:
                 raise ValueError("the weights are not those that were written")
@@ -188,7 +192,10 @@ def _header(file: Any, source: Path) -> dict[str, Any]:
 
 
 def _check_shapes(
-    config: ModelConfig, header: dict[str, Any], shapes: dict[str, list[int]]
+    config: ModelConfig,
+    header: dict[str, Any],
+    molecule: Molecule,
+    shapes: dict[str, list[int]],
 ) -> None:
     """Refuse a header whose network is not the one in the file, before it is built."""
     words = header["vocabulary"]
@@ -198,10 +205,8 @@ def _check_shapes(
     if deepest > len(shapes):
         raise ValueError(f"the header asks for {deepest} layers")
     with torch.device("meta"):
-        wanted = {
-            name: list(tensor.shape)
-            for name, tensor in CGVAE(config, header["vocabulary"]).state_dict().items()
-        }
+        described = make_model(config, words, molecule).state_dict()
+    wanted = {name: list(tensor.shape) for name, tensor in described.items()}
     if wanted != shapes:
         names = sorted(set(wanted) ^ set(shapes)) or [
             name for name in wanted if wanted[name] != shapes[name]
@@ -209,7 +214,7 @@ def _check_shapes(
         raise ValueError(f"the tensor {names[0]} is missing, unknown or misshapen")
 
 
-def _load_weights(model: CGVAE, weights: dict[str, torch.Tensor]) -> None:
+def _load_weights(model: Model, weights: dict[str, torch.Tensor]) -> None:
     for name, wanted in model.state_dict().items():
         if weights[name].dtype != wanted.dtype:
             raise ValueError(f"the tensor {name} is of type {weights[name].dtype}")
@@ -231,17 +236,9 @@ def _digest_of(tensors: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _model(config: ModelConfig, header: dict[str, Any]) -> CGVAE:
+def _model(config: ModelConfig, header: dict[str, Any], molecule: Molecule) -> Model:
     if not isinstance(header["provenance"], dict):
         raise ValueError("the provenance is not a record")
-    model = CGVAE(
-        config,
-        header["vocabulary"],
-        molecule=Molecule(
-            AtomTable.from_dict(header["atom_table"]),
-            Mapping.from_dict(header["mapping"]),
-        ),
-        provenance=header["provenance"],
-    )
+    model = make_model(config, header["vocabulary"], molecule, header["provenance"])
     model.graph()  # raises where atoms, beads and vocabulary do not fit together
     return model

@@ -15,7 +15,7 @@ from openmm_cgvae.evaluation import held_out_frames
 from openmm_cgvae.figures import overlay, ramachandran
 from openmm_cgvae.frames import Frames
 from openmm_cgvae.metrics import dihedral_angles
-from openmm_cgvae.model import CGVAE
+from openmm_cgvae.model import Model
 from openmm_cgvae.pretrained import load_model
 from openmm_cgvae.report import Report
 from openmm_cgvae.sampling import Sampler
@@ -112,7 +112,7 @@ def _continue(state: AtomisticState, path: Path, seed: int) -> None:
 
 def _draw(  # noqa: PLR0913 - the figures show everything the demo made
     folder: Path,
-    model: CGVAE,
+    model: Model,
     ensemble: AtomisticEnsemble,
     frames: Frames,
     frame: int,

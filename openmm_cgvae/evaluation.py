@@ -20,7 +20,7 @@ from openmm_cgvae.metrics import (
     rmsd_per_structure,
     signed_volumes,
 )
-from openmm_cgvae.model import CGVAE
+from openmm_cgvae.model import Model
 from openmm_cgvae.sampling import Sampler
 
 
@@ -103,7 +103,7 @@ class Evaluation:
 
 
 def evaluate(
-    model: CGVAE,
+    model: Model,
     frames: Frames,
     *,
     n_frames: int = 1000,
@@ -115,7 +115,7 @@ def evaluate(
 
     Parameters
     ----------
-    model : CGVAE
+    model : Model
         A trained model; its provenance says which blocks were held out.
     frames : Frames
         The whole trajectory it was trained on.
@@ -169,12 +169,12 @@ def evaluate(
     )
 
 
-def held_out_frames(model: CGVAE, frames: Frames) -> np.ndarray:
+def held_out_frames(model: Model, frames: Frames) -> np.ndarray:
     """Give the numbers of the frames that were held out for the test.
 
     Parameters
     ----------
-    model : CGVAE
+    model : Model
         A trained model.
     frames : Frames
         The whole trajectory it was trained on.
@@ -207,7 +207,7 @@ def held_out_frames(model: CGVAE, frames: Frames) -> np.ndarray:
 
 
 def _measure(
-    model: CGVAE,
+    model: Model,
     truth: np.ndarray,
     beads: np.ndarray,
     made: np.ndarray,

@@ -1,14 +1,14 @@
 """Reconstruction, bond graph and Kullback-Leibler terms of the training objective."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from openmm_cgvae.graphs import GraphBatch
-from openmm_cgvae.model import CGVAE
-from openmm_cgvae.model.cgvae import Reconstruction
+from openmm_cgvae.model import Model, Reconstruction
 from openmm_cgvae.model.gaussian import Gaussian
 
 # Standard deviation of a bond length under the learned likelihood [A], and how much
@@ -138,7 +138,7 @@ def kl_divergence(posterior: Gaussian, prior: Gaussian) -> Float[Tensor, " n_bea
 
 
 def objective(
-    model: CGVAE,
+    model: Model,
     batch: GraphBatch,
     result: Reconstruction,
     bond_weight: float,
@@ -155,7 +155,7 @@ def objective(
 
     Parameters
     ----------
-    model : CGVAE
+    model : Model
         The model.
     batch : GraphBatch
         The reference, with atom positions.
@@ -176,7 +176,7 @@ def objective(
     if model.config.likelihood == "fixed":
         total = squared + bond_weight * bonds + kl_weight * per_bead
         return LossTerms(total, squared, bonds, per_bead)
-    log_noise = model.log_noise[batch.atom_types]
+    log_noise = cast(Tensor, model.log_noise)[batch.atom_types]
     errors = ((result.positions - _reference(batch)) ** 2).sum(-1)
     surprise = 0.5 * errors * torch.exp(-2 * log_noise) + 3 * log_noise
     atoms = batch.molecule_of_atom

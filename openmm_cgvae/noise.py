@@ -81,7 +81,7 @@ def normal_noise(
     """
     bits = random_bits(seed, frames, copies, int(np.prod(shape)))
     uniform = ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-    return ndtri(uniform).astype(np.float32).reshape(-1, *shape)
+    return ndtri(uniform).astype(np.float32).reshape(len(bits), *shape)
 
 
 def molecule_seeds(seed: int, n_molecules: int) -> np.ndarray:

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import MDAnalysis as mda
 import numpy as np
 
-from openmm_cgvae.model import CGVAE
+from openmm_cgvae.model import Model
 from openmm_cgvae.pretrained import BeadName, bead_names_of, spell
 
 
-def wanted_beads(model: CGVAE) -> list[BeadName]:
+def wanted_beads(model: Model) -> list[BeadName]:
     """Name the residue and the name of each bead of a model's molecule.
 
     Parameters
     ----------
-    model : CGVAE
+    model : Model
         A model with a molecule.
 
     Returns
@@ -28,14 +28,14 @@ def wanted_beads(model: CGVAE) -> list[BeadName]:
     return list(zip(residues, mapping.bead_names, strict=True))
 
 
-def check_beads(group: "mda.AtomGroup", model: CGVAE) -> None:
+def check_beads(group: "mda.AtomGroup", model: Model) -> None:
     """Check that beads are those of molecules of a model, in its order.
 
     Parameters
     ----------
     group : MDAnalysis.AtomGroup
         The beads.
-    model : CGVAE
+    model : Model
         The model.
 
     Raises

@@ -18,7 +18,7 @@ from openmm import app, unit
 
 from openmm_cgvae.backmapper import Backmapper, seed_or_new
 from openmm_cgvae.export import _drop_placeholder_box, make_universe
-from openmm_cgvae.model import CGVAE
+from openmm_cgvae.model import Model
 from openmm_cgvae.sampling import Sampler
 from openmm_cgvae.units import ANGSTROM_PER_NM
 
@@ -38,7 +38,7 @@ class BackmapReporter:
         ending. What was there is replaced at the first report.
     interval : int
         Steps between reports.
-    backmapper : Backmapper or CGVAE
+    backmapper : Backmapper or Model
         What turns the beads into atoms.
     n : int
         Samples at each report, written as frames of the same time.
@@ -75,7 +75,7 @@ class BackmapReporter:
         self,
         file: str | os.PathLike[str],
         interval: int,
-        backmapper: Backmapper | CGVAE,
+        backmapper: Backmapper | Model,
         n: int = 1,
         seed: int = 0,
     ) -> None:
@@ -83,7 +83,7 @@ class BackmapReporter:
         self.interval = _checked_positive("interval", interval)
         self.n_samples = _checked_positive("n", n)
         self.seed = seed_or_new(seed)
-        self.model = backmapper if isinstance(backmapper, CGVAE) else backmapper.model
+        self.model = backmapper if isinstance(backmapper, Model) else backmapper.model
         self._sampler = Sampler(self.model)
         table = self.model.atom_table
         self._atoms = make_universe(table, np.zeros((1, table.n_atoms, 3)))

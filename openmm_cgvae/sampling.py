@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from openmm_cgvae.frames import canonical_labels, interchangeable_rotors
-from openmm_cgvae.model import CGVAE
+from openmm_cgvae.model import Model
 from openmm_cgvae.noise import (
     correlated_noise,
     molecule_seeds,
@@ -26,7 +26,7 @@ class Sampler:
 
     Parameters
     ----------
-    model : CGVAE
+    model : Model
         A model with a molecule.
     batch_size : int
         Structures decoded at once; the result does not depend on it.
@@ -37,7 +37,7 @@ class Sampler:
         If ``batch_size`` is less than one.
     """
 
-    def __init__(self, model: CGVAE, batch_size: int = 256) -> None:
+    def __init__(self, model: Model, batch_size: int = 256) -> None:
         if batch_size < 1:
             raise ValueError(f"`batch_size` is {batch_size} but must be at least 1")
         self.model = model.eval()
@@ -129,7 +129,7 @@ class Sampler:
             index.ravel() for index in np.indices((n_frames, n, n_molecules))
         )
         frames = np.asarray(frames)[rows]
-        noise_shape = (self.graph.n_beads, self.model.config.n_channels)
+        noise_shape = (self.graph.n_beads, self.model.n_latents)
         parts = []
         for start in range(0, len(rows), self.batch_size):
             chosen = slice(start, start + self.batch_size)
@@ -182,7 +182,7 @@ class Sampler:
             torch.from_numpy((atoms - centre).astype(np.float32)),
         )
         with threads(1), torch.inference_mode():
-            made = self.model.decode(batch, self.model.encoder(batch).mean)
+            made = self.model.reconstruct(batch)
         return self._exact(made, beads, centre)
 
     def _decode(self, beads: np.ndarray, noise: torch.Tensor) -> np.ndarray:

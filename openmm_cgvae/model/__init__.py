@@ -1,6 +1,18 @@
-"""CGVAE: encoder, prior and decoder of the conditional variational auto-encoder."""
+"""CGVAE: encoder, prior and decoder; and the baselines it is compared with."""
 
-from openmm_cgvae.model.cgvae import CGVAE, Molecule, Reconstruction
+from openmm_cgvae.model.base import Model, Molecule, Reconstruction
+from openmm_cgvae.model.baselines import LinearMap, Perceptron
+from openmm_cgvae.model.cgvae import CGVAE
 from openmm_cgvae.model.config import ModelConfig
+from openmm_cgvae.model.making import make_model
 
-__all__ = ["CGVAE", "ModelConfig", "Molecule", "Reconstruction"]
+__all__ = [
+    "CGVAE",
+    "LinearMap",
+    "Model",
+    "ModelConfig",
+    "Molecule",
+    "Perceptron",
+    "Reconstruction",
+    "make_model",
+]

@@ -1,46 +1,26 @@
 """CGVAE: encoder, prior and decoder put together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from openmm_cgvae.graphs import GraphBatch, MoleculeGraph
-from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.graphs import GraphBatch
+from openmm_cgvae.model.base import Model, Molecule, Reconstruction
 from openmm_cgvae.model.basis import RadialBasis
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.decoder import LocalFrameDecoder, VectorDecoder, place_atoms
 from openmm_cgvae.model.encoder import DistanceEncoder, SignedEncoder, bead_graph
-from openmm_cgvae.model.gaussian import Gaussian
 from openmm_cgvae.model.neighbourhood import Neighbourhood
 from openmm_cgvae.model.prior import Prior
-from openmm_cgvae.topology import AtomTable
 
 ENCODERS = {"distances": DistanceEncoder, "signed": SignedEncoder}
 DECODERS = {"vectors": VectorDecoder, "local_frames": LocalFrameDecoder}
 
 
-@dataclass(frozen=True, eq=False)
-class Molecule:
-    """A molecule a model knows: its atoms and how they make beads."""
-
-    atom_table: AtomTable
-    mapping: Mapping
-
-
-@dataclass(frozen=True, eq=False)
-class Reconstruction:
-    """What a forward pass gives: atoms [A], posterior and Gaussian prior."""
-
-    positions: Float[Tensor, "n_atoms 3"]
-    posterior: Gaussian
-    prior: Gaussian
-
-
-class CGVAE(nn.Module):
+class CGVAE(Model):
     r"""The conditional variational auto-encoder of the paper.
 
     Atoms and beads give a posterior of invariant latents, beads alone give their
@@ -78,17 +58,13 @@ class CGVAE(nn.Module):
         molecule: Molecule | None = None,
         provenance: dict | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(config, vocabulary, molecule, provenance)
         largest = molecule.mapping.largest_bead if molecule else 0
         if largest > config.n_channels:
             raise ValueError(
                 f"`n_channels` is {config.n_channels}, but a bead holds {largest} "
                 f"atoms; use n_channels >= {largest} or smaller beads"
             )
-        self.config = config
-        self.vocabulary = tuple(vocabulary)
-        self.molecule = molecule
-        self.provenance = dict(provenance or {})
         n_types = len(self.vocabulary)
         self.encoder = ENCODERS[config.encoder](config, n_types)
         self.prior = Prior(config, n_types)
@@ -98,21 +74,9 @@ class CGVAE(nn.Module):
             self.log_noise = nn.Parameter(torch.full((n_types,), -1.2))
 
     @property
-    def mapping(self) -> Mapping:
-        """How the atoms of the model's molecule make beads."""
-        return self._known().mapping
-
-    @property
-    def atom_table(self) -> AtomTable:
-        """The atoms of the model's molecule."""
-        return self._known().atom_table
-
-    def graph(self) -> MoleculeGraph:
-        """Make the static graph of the model's molecule."""
-        molecule = self._known()
-        return MoleculeGraph.from_records(
-            molecule.atom_table, molecule.mapping, self.vocabulary
-        )
+    def n_latents(self) -> int:
+        """Channels of a bead."""
+        return self.config.n_channels
 
     def forward(
         self, batch: GraphBatch, noise: Float[Tensor, "n_beads n_channels"]
@@ -167,6 +131,21 @@ class CGVAE(nn.Module):
             batch.weights,
         )
 
+    def reconstruct(self, batch: GraphBatch) -> Float[Tensor, "n_atoms 3"]:
+        """Encode, and decode the mean of the posterior.
+
+        Parameters
+        ----------
+        batch : GraphBatch
+            Molecules with atom positions.
+
+        Returns
+        -------
+        Tensor, shape (n_atoms, 3)
+            Atom positions [A].
+        """
+        return self.decode(batch, self.encoder(batch).mean)
+
     def sample(
         self, batch: GraphBatch, noise: Float[Tensor, "n_beads n_channels"]
     ) -> Float[Tensor, "n_atoms 3"]:
@@ -191,10 +170,3 @@ class CGVAE(nn.Module):
     def _bead_graph(self, batch: GraphBatch) -> Neighbourhood:
         """Make the graph that encoder, prior and decoder share."""
         return bead_graph(batch, cast(RadialBasis, self.decoder.basis))
-
-    def _known(self) -> Molecule:
-        if self.molecule is None:
-            raise ValueError(
-                "`model` was made without a molecule; give CGVAE(..., molecule=)"
-            )
-        return self.molecule

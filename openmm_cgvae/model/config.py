@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args, no_type_check
 
+ModelForm = Literal["cgvae", "linear", "mlp"]
 Encoder = Literal["distances", "signed"]
 Decoder = Literal["vectors", "local_frames"]
 PriorForm = Literal["gaussian", "flow"]
@@ -22,6 +23,10 @@ class ModelConfig:
 
     Parameters
     ----------
+    model : {"cgvae", "linear", "mlp"}
+        The CGVAE, or a baseline of the paper: a linear map or a multi-layer
+        perceptron. A baseline has no settings but ``keeps_beads``, ``methyl_labels``
+        and ``atom_types``.
     n_channels : int
         Features F of every bead and atom; at least the atoms of the largest bead.
     n_radial : int
@@ -66,6 +71,9 @@ class ModelConfig:
         neighbouring beads are divided by these; 1 is the printed form.
     n_frames_of_bead : int
         Local frames of each bead (local-frame decoder only).
+    keeps_beads : bool
+        Whether the network itself keeps the beads (a CGVAE does; the baselines as
+        printed do not). Structures that are sampled keep them in any case.
 
     Raises
     ------
@@ -81,6 +89,7 @@ class ModelConfig:
     ValueError: `encoder` is 'signd' but must be one of 'distances', 'signed'
     """
 
+    model: ModelForm = "cgvae"
     n_channels: int = 600
     n_radial: int = 8
     encoder_layers: int = 4
@@ -103,6 +112,7 @@ class ModelConfig:
     pool_degree: float = 1.0
     bead_degree: float = 1.0
     n_frames_of_bead: int = 4
+    keeps_beads: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
@@ -122,12 +132,31 @@ class ModelConfig:
                 object.__setattr__(self, field.name, field.type(value))
             if field.type is bool and not isinstance(value, bool):
                 raise ValueError(f"`{field.name}` is {value!r} but must be a bool")
+        self._check_what_the_model_has()
+
+    def _check_what_the_model_has(self) -> None:
+        """Refuse settings that would change nothing."""
+        if self.model == "cgvae":
+            if not self.keeps_beads:
+                raise ValueError(
+                    "`keeps_beads` is False but a CGVAE always keeps them; leave it out"
+                )
+            return
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name not in OF_BASELINES and value != field.default:
+                raise ValueError(
+                    f"`{field.name}` is {value!r} but the baseline {self.model!r} has "
+                    f"no such setting, only {', '.join(OF_BASELINES[1:])}; leave it out"
+                )
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> "ModelConfig":
         """Make a config from plain values; unknown names are refused by a sentence."""
         return config_from_dict(cls, plain)
 
+
+OF_BASELINES = ("model", "keeps_beads", "methyl_labels", "atom_types")
 
 # Layers and the pseudoscalar may be zero; other numbers have to be positive.
 _LOWEST: dict[str, int | None] = {

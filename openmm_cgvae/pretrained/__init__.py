@@ -12,7 +12,7 @@ from openmm_cgvae.checkpoint import SUFFIX, load_file, read_header
 from openmm_cgvae.mapping import Mapping
 
 if TYPE_CHECKING:
-    from openmm_cgvae.model import CGVAE
+    from openmm_cgvae.model import Model
 
 FOLDER = Path(__file__).parent
 
@@ -35,7 +35,7 @@ def list_models() -> list[str]:
     return sorted(path.name.removesuffix(SUFFIX) for path in FOLDER.glob("*" + SUFFIX))
 
 
-def load_model(name_or_path: str | os.PathLike[str]) -> "CGVAE":
+def load_model(name_or_path: str | os.PathLike[str]) -> "Model":
     """Read a model that ships with the package, or one from a file.
 
     Nothing in the file is executed.
@@ -47,7 +47,7 @@ def load_model(name_or_path: str | os.PathLike[str]) -> "CGVAE":
 
     Returns
     -------
-    CGVAE
+    Model
         The model, in evaluation mode.
 
     Raises
@@ -95,7 +95,7 @@ def model_path(name_or_path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def find_model(universe: "mda.Universe | mda.AtomGroup") -> "CGVAE":
+def find_model(universe: "mda.Universe | mda.AtomGroup") -> "Model":
     """Find the one shipped model whose beads are those of a universe.
 
     Parameters
@@ -105,7 +105,7 @@ def find_model(universe: "mda.Universe | mda.AtomGroup") -> "CGVAE":
 
     Returns
     -------
-    CGVAE
+    Model
         The model.
 
     Raises

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from openmm_cgvae.beads import BadFrameError, BeadFrame, Beads
-from openmm_cgvae.model import CGVAE
+from openmm_cgvae.model import Model
 from openmm_cgvae.sampling import Sampler
 
 JOB_FILE = "job.pickle"
@@ -30,7 +30,7 @@ class Job:
     ----------
     beads : Beads
         The molecules.
-    model : CGVAE
+    model : Model
         The model.
     batch_size : int
         Structures decoded at once.
@@ -55,7 +55,7 @@ class Job:
     """
 
     beads: Beads
-    model: CGVAE
+    model: Model
     batch_size: int
     frames: range
     frames_per_block: int

@@ -13,7 +13,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from openmm_cgvae.export import make_universe, structure_writer
-from openmm_cgvae.model import CGVAE
+from openmm_cgvae.model import Model
 from openmm_cgvae.molecules import repeat
 from openmm_cgvae.streaming.backends import Backend, finished_blocks
 from openmm_cgvae.streaming.job import Job, write_text
@@ -255,7 +255,7 @@ def _check_settings(old: dict[str, Any], new: dict[str, Any], folder: Path) -> N
         )
 
 
-def _digest(model: CGVAE) -> str:
+def _digest(model: Model) -> str:
     """Hash the weights, and what they make of what."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):

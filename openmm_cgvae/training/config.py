@@ -150,6 +150,24 @@ PRESETS = {
     ),
 }
 
+# Table 3 of the paper, and the same data as the preset of the CGVAE has.
+BASELINE_PRESETS = {
+    "paper": Preset(
+        ModelConfig(model="linear", keeps_beads=False),
+        TrainingConfig(bond_weight=5.0, learning_rate=1e-4),
+    ),
+    "fast": Preset(
+        ModelConfig(model="linear", methyl_labels="canonical"),
+        TrainingConfig(
+            n_epochs=100,
+            batch_size=64,
+            learning_rate=2e-3,
+            schedule="cosine",
+            bond_weight=5.0,
+        ),
+    ),
+}
+
 
 def configure(
     preset: str,
@@ -161,7 +179,7 @@ def configure(
     Parameters
     ----------
     preset : str
-        Name of the preset.
+        Name of the preset; the baselines have their own settings under the same name.
     model_options, training_options : dict, optional
         Fields that differ.
 
@@ -184,7 +202,15 @@ def configure(
         raise ValueError(
             f"`preset` is {preset!r} but must be one of {', '.join(map(repr, PRESETS))}"
         )
-    chosen = PRESETS[preset]
-    model = {**asdict(chosen.model), **(model_options or {})}
-    training = {**asdict(chosen.training), **(training_options or {})}
-    return ModelConfig.from_dict(model), TrainingConfig.from_dict(training)
+    is_cgvae = (model_options or {}).get("model", "cgvae") == "cgvae"
+    chosen = (PRESETS if is_cgvae else BASELINE_PRESETS)[preset]
+    model = ModelConfig.from_dict({**asdict(chosen.model), **(model_options or {})})
+    training = TrainingConfig.from_dict(
+        {**asdict(chosen.training), **(training_options or {})}
+    )
+    if training.polish_epochs and not is_cgvae:
+        raise ValueError(
+            f"`polish_epochs` is {training.polish_epochs} but the baseline "
+            f"{model.model!r} has no samples of a prior to polish; leave it out"
+        )
+    return model, training

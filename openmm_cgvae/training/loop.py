@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from openmm_cgvae.graphs import GraphBatch
 from openmm_cgvae.losses import objective, strain
-from openmm_cgvae.model import CGVAE, Reconstruction
+from openmm_cgvae.model import CGVAE, Model, Reconstruction
 from openmm_cgvae.model.gaussian import Gaussian
 from openmm_cgvae.training.config import TrainingConfig
 from openmm_cgvae.training.data import Batches, TrainingData
@@ -37,7 +37,7 @@ LAST, BEST, LOG = "last.ckpt", "best.ckpt", "metrics.csv"
 
 
 def fit(
-    model: CGVAE,
+    model: Model,
     data: TrainingData,
     config: TrainingConfig,
     folder: Path,
@@ -48,7 +48,7 @@ def fit(
 
     Parameters
     ----------
-    model : CGVAE
+    model : Model
         The model; gets the weights.
     data : TrainingData
         Its frames, with the model's graph.
@@ -65,6 +65,8 @@ def fit(
         If the training came to values that are not numbers.
     """
     _fit_stage(_Objective(model, data, config), folder, progress=progress)
+    if not isinstance(model, CGVAE):
+        return  # no prior to fit, nor samples of it to polish
     if model.config.prior == "flow":
         stage = _FlowFit(model, data, config)
         _fit_stage(stage, folder / FLOW_FOLDER, progress=progress)
@@ -132,7 +134,7 @@ class _Stage(pl.LightningModule, ABC):
 
     name: str
 
-    def __init__(self, model: CGVAE, data: TrainingData, config: TrainingConfig):
+    def __init__(self, model: Model, data: TrainingData, config: TrainingConfig):
         super().__init__()
         self.model, self.data, self.config = model, data, config
         self.latest: dict[str, Tensor] = {}
@@ -183,9 +185,7 @@ class _Stage(pl.LightningModule, ABC):
     def _losses(self, batch: GraphBatch, key: int) -> dict[str, Tensor]:
         seed = np.random.SeedSequence((self.config.seed, abs(key), int(key < 0)))
         generator = torch.Generator().manual_seed(int(seed.generate_state(1)[0]))
-        noise = torch.randn(
-            batch.n_beads, self.model.config.n_channels, generator=generator
-        )
+        noise = torch.randn(batch.n_beads, self.model.n_latents, generator=generator)
         return self.losses(batch, noise.to(batch.bead_positions.device))
 
     def _log(self, part: str, batch: GraphBatch, losses: dict[str, Tensor]) -> None:
@@ -255,6 +255,7 @@ class _FlowFit(_Stage):
     """
 
     name = "fitting the prior"
+    model: CGVAE
 
     @property
     def n_epochs(self) -> int:
@@ -283,6 +284,7 @@ class _Polish(_Stage):
     """
 
     name = "polishing"
+    model: CGVAE
 
     def __init__(self, model: CGVAE, data: TrainingData, config: TrainingConfig):
         super().__init__(model, data, config)

@@ -17,7 +17,7 @@ from openmm_cgvae._version import __version__
 from openmm_cgvae.frames import Frames
 from openmm_cgvae.graphs import MoleculeGraph, atom_types_of
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.model import CGVAE, ModelConfig, Molecule
+from openmm_cgvae.model import Model, ModelConfig, Molecule, make_model
 from openmm_cgvae.threads import threads
 from openmm_cgvae.topology import AtomTable
 from openmm_cgvae.training.config import TrainingConfig, configure
@@ -39,7 +39,7 @@ def train(  # noqa: PLR0913 - the settings of a training
     frames: Frames | None = None,
     n_threads: int = 1,
     progress: bool = True,
-) -> CGVAE:
+) -> Model:
     """Train a model on a trajectory.
 
     Blocks of time are held out for validation and test. The weights that did best
@@ -67,7 +67,7 @@ def train(  # noqa: PLR0913 - the settings of a training
 
     Returns
     -------
-    CGVAE
+    Model
         The trained model, in evaluation mode, with its provenance.
 
     Raises
@@ -107,14 +107,14 @@ def train(  # noqa: PLR0913 - the settings of a training
 
 def _new_model(
     config: ModelConfig, vocabulary: list[str], molecule: Molecule, seed: int
-) -> CGVAE:
+) -> Model:
     """Make a model with random weights, without a trace in torch's generator."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return CGVAE(config, vocabulary, molecule=molecule)
+        return make_model(config, vocabulary, molecule)
 
 
-def _claim(folder: Path, model: CGVAE, config: TrainingConfig, frames: Frames) -> None:
+def _claim(folder: Path, model: Model, config: TrainingConfig, frames: Frames) -> None:
     """Note what a run is in its folder, or check that it is the same run."""
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / "settings.json"
@@ -135,7 +135,9 @@ def _claim(folder: Path, model: CGVAE, config: TrainingConfig, frames: Frames) -
         return
     try:
         there = json.loads(note.read_text())
-    except ValueError:
+        # A run of a version without some of the settings has them as they are now.
+        there["model"] = asdict(ModelConfig()) | there["model"]
+    except (ValueError, TypeError, KeyError):
         there = {}
     here = json.loads(text)
     if there != here:
@@ -147,7 +149,7 @@ def _claim(folder: Path, model: CGVAE, config: TrainingConfig, frames: Frames) -
 
 
 def _provenance(
-    model: CGVAE, config: TrainingConfig, frames: Frames, preset: str
+    model: Model, config: TrainingConfig, frames: Frames, preset: str
 ) -> dict[str, Any]:
     return {
         "preset": preset,
