@@ -19,7 +19,7 @@ from openmm_cgvae.model import Model
 from openmm_cgvae.pretrained import load_model
 from openmm_cgvae.report import Report
 from openmm_cgvae.sampling import Sampler
-from openmm_cgvae.topology import AtomTable
+from openmm_cgvae.torsions import backbone_torsions
 from openmm_cgvae.transformations import coarse_grain
 
 MODEL = "alanine-dipeptide-3"
@@ -130,32 +130,10 @@ def _draw(  # noqa: PLR0913 - the figures show everything the demo made
     )
     truth = reference[unseen].astype(np.float64)
     made = Sampler(model).sample(model.mapping.project(truth), unseen, 1, seed)[:, 0]
-    torsions = backbone_torsions(model.atom_table)
+    (torsions,) = backbone_torsions(model.atom_table)
     ramachandran(
         dihedral_angles(truth, torsions),
         dihedral_angles(made, torsions),
         names=("simulated, never seen", f"made from {model.mapping.n_beads} beads"),
         path=folder / "ramachandran.png",
-    )
-
-
-def backbone_torsions(atom_table: AtomTable) -> np.ndarray:
-    """Find phi and psi of the residue between two amides.
-
-    Parameters
-    ----------
-    atom_table : AtomTable
-        A dipeptide with a cap on either side.
-
-    Returns
-    -------
-    ndarray of int, shape (2, 4)
-        Atoms C-N-CA-C and N-CA-C-N.
-    """
-    (_, carbon, nitrogen, alpha), (_, next_carbon, next_nitrogen, _) = atom_table.amides
-    return np.array(
-        [
-            (carbon, nitrogen, alpha, next_carbon),
-            (nitrogen, alpha, next_carbon, next_nitrogen),
-        ]
     )

@@ -11,17 +11,78 @@ import numpy as np
 from openmm_cgvae.ensemble import AtomisticEnsemble
 from openmm_cgvae.files import written_whole
 from openmm_cgvae.frames import Frames, block_split
-from openmm_cgvae.metrics import (
-    calibration,
-    compare_bond_graphs,
-    energy_score,
-    resolve_rotors,
-    rmsd,
-    rmsd_per_structure,
-    signed_volumes,
-)
+from openmm_cgvae.measurement import Measurement, chunks
+from openmm_cgvae.metrics import resolve_rotors, rmsd
 from openmm_cgvae.model import Model
 from openmm_cgvae.sampling import Sampler
+
+# How the numbers are shown: title, heads of the columns, label and fields of rows.
+_TABLE: tuple[tuple[str, tuple[str, ...], dict[str, tuple[str, ...]]], ...] = (
+    (
+        "reconstructions",
+        ("heavy", "all"),
+        {
+            "RMSD [A]": ("reconstruction_heavy", "reconstruction_all"),
+            "  methyl labels resolved": ("", "reconstruction_all_unlabelled"),
+        },
+    ),
+    (
+        "samples: bonds",
+        ("heavy", "all"),
+        {
+            "valid": ("valid_heavy", "valid_all"),
+            "  by RDKit's radii": ("valid_heavy_rdkit", "valid_all_rdkit"),
+            "lambda": ("lambda_heavy", "lambda_all"),
+            "  as coded": ("lambda_heavy_as_coded", "lambda_all_as_coded"),
+        },
+    ),
+    (
+        "samples: error and spread",
+        ("heavy", "all"),
+        {
+            "RMSD_gen [A]": ("rmsd_gen_heavy", "rmsd_gen_all"),
+            "  as coded": ("rmsd_gen_heavy_as_coded", "rmsd_gen_all_as_coded"),
+            "error [A]": ("error_heavy", "error_all"),
+            "spread [A]": ("spread_heavy", "spread_all"),
+            "calibration": ("calibration_heavy", "calibration_all"),
+            "energy score [A]": ("energy_score_heavy", "energy_score_all"),
+        },
+    ),
+    (
+        "samples: geometry",
+        ("samples", "data"),
+        {
+            "bond lengths off [A]": (
+                "bond_length_error",
+                "bond_length_error_of_data",
+            ),
+            "bond angles off [deg]": (
+                "bond_angle_error",
+                "bond_angle_error_of_data",
+            ),
+            "clashes, heavy atoms": ("clashes_heavy",),
+            "clashes, all atoms": ("clashes_all",),
+            "right-handed": ("right_handed",),
+            "beads off, at most [A]": ("bead_residual",),
+        },
+    ),
+    (
+        "samples: torsions",
+        ("samples", "by chance"),
+        {
+            "JSD of phi, psi [bit]": ("jsd_phi_psi", "jsd_phi_psi_by_chance"),
+            "JSD of chi [bit]": ("jsd_chi", "jsd_chi_by_chance"),
+        },
+    ),
+    (
+        "samples: relaxed",
+        ("samples",),
+        {
+            "energy over data [kJ/mol]": ("energy_gap",),
+            "beads moved, at most [A]": ("relaxed_bead_shift",),
+        },
+    ),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +91,9 @@ class Evaluation:
 
     Lengths are in Angstrom. Reconstructions decode the mean of the posterior.
     Bond graphs are compared with the bonds of the topology, with the radii behind
-    the paper's numbers ("2022") unless the name says RDKit.
+    the paper's numbers ("2022") unless the name says RDKit. "As coded" is what the
+    paper's published code computes, and so what is printed. Names end in ``heavy``
+    for heavy atoms and in ``all`` for all of them.
 
     Parameters
     ----------
@@ -40,22 +103,44 @@ class Evaluation:
         RMSD of reconstructions, unaligned.
     reconstruction_all_unlabelled : float
         The same with the labels of methyl hydrogens resolved: the best of six.
-    valid_heavy, valid_all, valid_all_rdkit : float
+    valid_heavy, valid_all, valid_heavy_rdkit, valid_all_rdkit : float
         Share of samples with exactly the right bond graph.
     lambda_heavy, lambda_all : float
         Bonds missing and too many in samples over the number of bonds.
-    error_heavy : float
-        Mean RMSD of a sample to the true structure.
-    spread_heavy : float
+    lambda_heavy_as_coded, lambda_all_as_coded : float
+        The same where a bond missing and one too many cancel.
+    rmsd_gen_heavy, rmsd_gen_all : float
+        Root mean square of the RMSD of valid samples to the true structure; nan if
+        none is valid.
+    rmsd_gen_heavy_as_coded, rmsd_gen_all_as_coded : float
+        The mean of these RMSDs.
+    error_heavy, error_all : float
+        Mean RMSD of a sample to the true structure, whether valid or not.
+    spread_heavy, spread_all : float
         Mean RMSD between two samples of the same beads.
-    calibration_heavy : float
+    calibration_heavy, calibration_all : float
         Spread over error: 1 for a sampler of the true conditional distribution.
-    energy_score_heavy : float
+    energy_score_heavy, energy_score_all : float
         Error less half the spread: a proper score, lower is better.
+    bond_length_error, bond_angle_error : float
+        Root mean square deviation of samples' bond lengths [A] and angles [deg] from
+        the means of the held-out frames.
+    bond_length_error_of_data, bond_angle_error_of_data : float
+        The same of the held-out frames themselves: what vibrations alone give.
+    clashes_heavy, clashes_all : float
+        Pairs of atoms in a sample that are more than three bonds apart and nearer
+        than 2.0 A (heavy atoms) or 1.2 A (any two).
     right_handed : float
         Share of stereocentres of the right hand; nan without stereocentres.
     bead_residual : float
         Largest distance of a sample's bead from the bead it was made from.
+    jsd_phi_psi, jsd_chi : float
+        Jensen-Shannon divergence [bit] of the torsions of all samples from those of
+        the held-out frames, in periodic bins of 10 degrees: of phi and psi together,
+        mean over residues, and of every side chain's angle, mean over angles; nan
+        without such torsions.
+    jsd_phi_psi_by_chance, jsd_chi_by_chance : float
+        The same between every other held-out frame and the rest.
     energy_gap : float
         Median energy of relaxed samples less that of relaxed held-out frames, both
         with beads held [kJ/mol]; nan unless asked for.
@@ -71,35 +156,69 @@ class Evaluation:
     reconstruction_all_unlabelled: float
     valid_heavy: float
     valid_all: float
+    valid_heavy_rdkit: float
     valid_all_rdkit: float
     lambda_heavy: float
     lambda_all: float
+    lambda_heavy_as_coded: float
+    lambda_all_as_coded: float
+    rmsd_gen_heavy: float
+    rmsd_gen_all: float
+    rmsd_gen_heavy_as_coded: float
+    rmsd_gen_all_as_coded: float
     error_heavy: float
+    error_all: float
     spread_heavy: float
+    spread_all: float
     calibration_heavy: float
+    calibration_all: float
     energy_score_heavy: float
+    energy_score_all: float
+    bond_length_error: float
+    bond_length_error_of_data: float
+    bond_angle_error: float
+    bond_angle_error_of_data: float
+    clashes_heavy: float
+    clashes_all: float
     right_handed: float
     bead_residual: float
+    jsd_phi_psi: float = math.nan
+    jsd_phi_psi_by_chance: float = math.nan
+    jsd_chi: float = math.nan
+    jsd_chi_by_chance: float = math.nan
     energy_gap: float = math.nan
     relaxed_bead_shift: float = math.nan
 
-    def to_json(self, path: str | os.PathLike[str]) -> None:
-        """Write the numbers to a JSON file; what is not a number becomes null."""
-        plain = {
+    def to_dict(self) -> dict[str, float | int | None]:
+        """Give the numbers as plain JSON types; what is not a number becomes None."""
+        return {
             name: value if math.isfinite(value) else None
             for name, value in asdict(self).items()
         }
+
+    def to_json(self, path: str | os.PathLike[str]) -> None:
+        """Write the numbers to a JSON file; what is not a number becomes null."""
         with written_whole(Path(path)) as unfinished:
-            unfinished.write_text(json.dumps(plain, indent=1) + "\n")
+            unfinished.write_text(json.dumps(self.to_dict(), indent=1) + "\n")
 
     def __str__(self) -> str:
-        """Give a table, one quantity a line."""
-        values = asdict(self)
-        width = max(map(len, values))
-        return "\n".join(
-            f"{name.replace('_', ' '):{width}s}  {value:.4g}"
-            for name, value in values.items()
-        )
+        """Give a table in groups; what was not measured is left out."""
+        width = max(len(label) for _, _, rows in _TABLE for label in rows)
+        lines = [f"{self.n_frames} held-out frames, {self.n_samples} samples of each"]
+        for title, columns, rows in _TABLE:
+            shown = {label: self._shown(names) for label, names in rows.items()}
+            shown = {label: cells for label, cells in shown.items() if any(cells)}
+            if shown:
+                heads = "".join(f"{head:>11s}" for head in columns)
+                lines += ["", f"{title:{width + 2}s}{heads}"]
+            for label, cells in shown.items():
+                values = "".join(f"{cell:>11s}" for cell in cells)
+                lines.append(f"  {label:{width}s}{values}".rstrip())
+        return "\n".join(lines)
+
+    def _shown(self, names: tuple[str, ...]) -> list[str]:
+        values = [getattr(self, name) if name else math.nan for name in names]
+        return [f"{value:.4g}" if math.isfinite(value) else "" for value in values]
 
 
 def evaluate(
@@ -147,19 +266,16 @@ def evaluate(
     n_chosen = min(n_frames, len(held_out))
     chosen = held_out[np.arange(n_chosen) * len(held_out) // n_chosen]
     truth = frames.positions[chosen].numpy().astype(np.float64)
-    beads = model.mapping.project(truth)
-    sampler = Sampler(model)
-    made = sampler.reconstruct(truth)
-    samples = sampler.sample(beads, chosen, n_samples, seed)
-    evaluation = _measure(model, truth, beads, made, samples)
+    evaluation = _measure(model, truth, chosen, n_samples, seed)
     if not n_relaxed:
         return evaluation
     some = np.linspace(0, len(truth) - 1, min(n_relaxed, len(truth))).astype(np.int64)
+    beads = model.mapping.project(truth[some])
+    # Noise goes by frame and number: these are the first samples of above.
+    samples = Sampler(model).sample(beads, chosen[some], 1, seed)[:, 0]
     relaxed, reference = (
-        AtomisticEnsemble(
-            model.atom_table, structures[some], model.mapping, beads[some]
-        ).relax()
-        for structures in (samples[:, 0], truth)
+        AtomisticEnsemble(model.atom_table, structures, model.mapping, beads).relax()
+        for structures in (samples, truth[some])
     )
     gap = np.median(relaxed.energy_after) - np.median(reference.energy_after)
     return replace(
@@ -207,39 +323,21 @@ def held_out_frames(model: Model, frames: Frames) -> np.ndarray:
 
 
 def _measure(
-    model: Model,
-    truth: np.ndarray,
-    beads: np.ndarray,
-    made: np.ndarray,
-    samples: np.ndarray,
+    model: Model, truth: np.ndarray, chosen: np.ndarray, n_samples: int, seed: int
 ) -> Evaluation:
-    table = model.atom_table
-    heavy = table.is_heavy
-    flat = samples.reshape(-1, *samples.shape[2:])
-    graphs = (flat, table.atomic_numbers, table.bonds)
-    in_heavy = compare_bond_graphs(*graphs, heavy_only=True)
-    in_all = compare_bond_graphs(*graphs)
-    in_rdkit = compare_bond_graphs(*graphs, radii="rdkit")
-    score = energy_score(samples, truth, heavy)
-    error = float(rmsd_per_structure(samples, truth[:, None], heavy).mean())
+    table, sampler = model.atom_table, Sampler(model)
+    made = sampler.reconstruct(truth)
     resolved = resolve_rotors(made, truth, table.rotors)
-    hands = signed_volumes(flat, table.stereocentres) > 0
-    residual = model.mapping.project(flat) - np.repeat(beads, samples.shape[1], axis=0)
+    measurement = Measurement(table, model.mapping, truth)
+    for part in chunks(len(truth), n_samples, table.n_atoms):
+        beads = model.mapping.project(truth[part])
+        samples = sampler.sample(beads, chosen[part], n_samples, seed)
+        measurement.add(part, samples)
     return Evaluation(
         n_frames=len(truth),
-        n_samples=samples.shape[1],
-        reconstruction_heavy=rmsd(made, truth, heavy),
+        n_samples=n_samples,
+        reconstruction_heavy=rmsd(made, truth, table.is_heavy),
         reconstruction_all=rmsd(made, truth),
         reconstruction_all_unlabelled=rmsd(resolved, truth),
-        valid_heavy=float(in_heavy.is_valid.mean()),
-        valid_all=float(in_all.is_valid.mean()),
-        valid_all_rdkit=float(in_rdkit.is_valid.mean()),
-        lambda_heavy=float(in_heavy.graph_difference.mean()),
-        lambda_all=float(in_all.graph_difference.mean()),
-        error_heavy=error,
-        spread_heavy=2 * (error - score),
-        calibration_heavy=calibration(samples, truth, heavy),
-        energy_score_heavy=score,
-        right_handed=float(hands.mean()) if hands.size else math.nan,
-        bead_residual=float(np.linalg.norm(residual, axis=-1).max()),
+        **measurement.numbers(),
     )

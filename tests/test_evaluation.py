@@ -56,7 +56,16 @@ def stand_in(monkeypatch, frames, sample, made=0.0):
 
 def test_an_untrained_model_gets_finite_numbers(model, frames):
     result = evaluate(model, frames, n_frames=10, n_samples=3, n_relaxed=2)
-    assert all(math.isfinite(value) for value in asdict(result).values())
+    # No sample is valid, and alanine has no chi.
+    missing = {name for name, v in asdict(result).items() if not math.isfinite(v)}
+    assert missing == {
+        "rmsd_gen_heavy",
+        "rmsd_gen_all",
+        "rmsd_gen_heavy_as_coded",
+        "rmsd_gen_all_as_coded",
+        "jsd_chi",
+        "jsd_chi_by_chance",
+    }
     assert (result.n_frames, result.n_samples) == (10, 3)
     assert result.bead_residual < 1e-9
     assert result.valid_heavy == result.valid_all == 0.0
@@ -67,9 +76,9 @@ def test_an_untrained_model_gets_finite_numbers(model, frames):
 
 def test_a_seed_gives_the_same_numbers(model, frames):
     options = {"n_frames": 4, "n_samples": 2}
-    first = evaluate(model, frames, **options)
-    assert first == evaluate(model, frames, **options)
-    assert first != evaluate(model, frames, seed=1, **options)
+    first = evaluate(model, frames, **options).to_dict()
+    assert first == evaluate(model, frames, **options).to_dict()
+    assert first != evaluate(model, frames, seed=1, **options).to_dict()
 
 
 @pytest.mark.parametrize("fold", range(5))
@@ -185,13 +194,28 @@ def test_no_stereocentres_have_no_hand(frames, tmp_path):
     assert json.loads((tmp_path / "numbers.json").read_text())["right_handed"] is None
 
 
-def test_numbers_are_written_and_shown(model, frames, tmp_path):
-    result = evaluate(model, frames, n_frames=2, n_samples=2, n_relaxed=1)
+def test_numbers_are_written_and_shown(model, frames, monkeypatch, tmp_path):
+    stand_in(monkeypatch, frames, lambda samples: samples)
+    result = evaluate(model, frames, n_frames=2, n_samples=2)
     result.to_json(tmp_path / "numbers.json")
-    assert json.loads((tmp_path / "numbers.json").read_text()) == asdict(result)
+    assert json.loads((tmp_path / "numbers.json").read_text()) == result.to_dict()
     lines = str(result).splitlines()
-    assert len(lines) == len(fields(Evaluation))
-    assert lines[0].split() == ["n", "frames", "2"]
+    assert lines[0] == "2 held-out frames, 2 samples of each"
+    assert [line for line in lines if "RMSD_gen" in line][0].split() == [
+        *("RMSD_gen", "[A]", "0", "0")
+    ]
+    assert "relaxed" not in str(result)  # what was not measured is not shown
+    named = {
+        name
+        for *_, rows in evaluation._TABLE
+        for names in rows.values()
+        for name in names
+        if name
+    }
+    assert named == {field.name for field in fields(Evaluation)} - {
+        "n_frames",
+        "n_samples",
+    }
 
 
 @pytest.mark.parametrize(("n_frames", "n_samples"), [(0, 2), (5, 1), (-1, 0)])
