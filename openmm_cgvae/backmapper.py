@@ -21,7 +21,10 @@ from openmm_cgvae.streaming.backends import check_backend
 from openmm_cgvae.streaming.parts import INTERMEDIATE, ROWS_OF_FRAMES
 from openmm_cgvae.topology import AtomTable
 
-N_FRAMES_READ_AT_ONCE = 256
+# Enough that opening and closing files costs nothing, little enough to keep memory
+# small, and not to lose much if a run is killed.
+N_FRAMES_READ_AT_ONCE = 1024
+N_ATOMS_MADE_AT_ONCE = 2**18
 SAMPLE_FIELD = "{sample}"
 
 
@@ -261,13 +264,17 @@ class Backmapper:
         for each in outputs:
             check_ending(each, n_structures, "output")
         ending = path.suffix[1:].lower()
-        structures_at_once = self.n_molecules * n
+        n_structures = self.n_molecules * n
+        frames_per_block = min(
+            N_FRAMES_READ_AT_ONCE // n_structures,
+            N_ATOMS_MADE_AT_ONCE // (n_structures * self.model.mapping.n_atoms),
+        )
         job = Job(
             beads=self._source,
             model=self.model,
             batch_size=self._sampler.batch_size,
             frames=numbers,
-            frames_per_block=max(1, N_FRAMES_READ_AT_ONCE // structures_at_once),
+            frames_per_block=max(1, frames_per_block),
             n=n,
             seed=seed,
             correlation=self._in_frames(correlation_time),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import MDAnalysis as mda
 import numpy as np
+from MDAnalysis.coordinates.timestep import Timestep
 from MDAnalysis.lib.distances import minimize_vectors
 
 
@@ -101,22 +102,28 @@ class Beads:
                 ) from error
         timestep = trajectory.ts
         positions = self.group.positions.astype(np.float64)
-        bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
-        if len(bad):
+        if not np.isfinite(positions).all():
+            bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
             raise BadFrameError(
                 f"`universe` has no position for bead {bad[0]} in frame "
                 f"{timestep.frame} (not a number); mend or leave out the frame"
             )
-        with warnings.catch_warnings():
-            # A single structure has no time, which then is 0.
-            warnings.filterwarnings("ignore", message="Reader has no dt information")
-            time = float(timestep.time)
+        time = _time_of(timestep)
         molecules = positions.reshape(self.n_molecules, self.n_beads, 3)
         box = timestep.dimensions
         if box is None or not np.any(box[:3]):
             return BeadFrame(timestep.frame, time, molecules, None)
         box = np.array(box)
-        return BeadFrame(timestep.frame, time, _made_whole(molecules, box), box)
+        return BeadFrame(timestep.frame, time, made_whole(molecules, box), box)
+
+
+def _time_of(timestep: Timestep) -> float:
+    if "time" in timestep.data:  # as most formats have it; a filter costs more
+        return float(timestep.time)
+    with warnings.catch_warnings():
+        # A single structure has no time, which then is 0.
+        warnings.filterwarnings("ignore", message="Reader has no dt information")
+        return float(timestep.time)
 
 
 def check_group(beads: "mda.AtomGroup") -> None:
@@ -137,8 +144,21 @@ def check_group(beads: "mda.AtomGroup") -> None:
         )
 
 
-def _made_whole(molecules: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Put bead after bead at its image nearest to the bead before."""
+def made_whole(molecules: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Put bead after bead at its image nearest to the bead before.
+
+    Parameters
+    ----------
+    molecules : ndarray, shape (n_molecules, n_beads, 3)
+        Beads [A].
+    box : ndarray, shape (6,)
+        Unit cell [A, degrees].
+
+    Returns
+    -------
+    ndarray, shape (n_molecules, n_beads, 3)
+        The first bead of each molecule where it was, the others with it.
+    """
     if molecules.shape[1] == 1:
         return molecules
     gaps = np.diff(molecules, axis=1)

@@ -9,6 +9,7 @@ import MDAnalysis as mda
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from MDAnalysis.analysis.backends import BackendMultiprocessing
 
 from openmm_cgvae import backmapper as room
@@ -29,6 +30,7 @@ def model():
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     monkeypatch.setattr(room, "N_FRAMES_READ_AT_ONCE", FRAMES_PER_BLOCK)
+    monkeypatch.setattr(run_room, "SECONDS_BETWEEN_SAVES", 0.0)
 
 
 @pytest.fixture
@@ -326,6 +328,7 @@ import dipeptide
 from openmm_cgvae import backmapper
 from openmm_cgvae.streaming import run
 backmapper.N_FRAMES_READ_AT_ONCE = 5
+run.SECONDS_BETWEEN_SAVES = 0.0
 save = run._save
 def slowly(job, progress):
     save(job, progress)
@@ -367,3 +370,53 @@ def test_progress_is_noted_block_by_block(backmapper, tmp_path, monkeypatch):
     assert noted["n_bytes"] == [
         (tmp_path / "a.xtc.parts" / "so-far-0.xtc").stat().st_size
     ]
+
+
+class TestLock:
+    """Two runs may not write to one output."""
+
+    def test_a_second_run_is_told(self, backmapper, tmp_path, monkeypatch):
+        save = run_room._save
+        refused = []
+
+        def intrude(job, progress):
+            save(job, progress)
+            if progress.n_blocks == 1:
+                with pytest.raises(RuntimeError, match="`output` is being written by"):
+                    backmapper.run(output=tmp_path / "a.xtc", seed=4, progress=False)
+                refused.append(True)
+
+        monkeypatch.setattr(run_room, "_save", intrude)
+        path = backmapper.run(output=tmp_path / "a.xtc", seed=4, progress=False)
+        assert refused == [True]
+        assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+    def test_other_outputs_are_free(self, backmapper, whole, tmp_path):
+        with FileLock(tmp_path / ".b.xtc.parts.lock"):
+            path = backmapper.run(output=tmp_path / "a.xtc", seed=4, progress=False)
+        assert digest(path) == digest(whole)
+
+    def test_what_a_killed_run_left_is_in_nobodys_way(
+        self, backmapper, whole, tmp_path
+    ):
+        lock = tmp_path / ".a.xtc.parts.lock"
+        script = (
+            "import sys; from filelock import FileLock\n"
+            f"lock = FileLock({str(lock)!r}); lock.acquire()\n"
+            "print('held', flush=True)\n"
+            "sys.stdin.read()"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout.readline() == "held\n"
+            with pytest.raises(RuntimeError, match="wait for it, or give another"):
+                backmapper.run(output=tmp_path / "a.xtc", seed=4, progress=False)
+            process.kill()
+        assert lock.exists()
+        path = backmapper.run(output=tmp_path / "a.xtc", seed=4, progress=False)
+        assert digest(path) == digest(whole)
+        assert not lock.exists()

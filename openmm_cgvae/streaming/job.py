@@ -3,21 +3,20 @@
 import json
 import os
 import pickle
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from multiprocessing import parent_process
 from pathlib import Path
 from threading import get_ident
 
-import MDAnalysis as mda
 import numpy as np
 import torch
 
-from openmm_cgvae.beads import BadFrameError, BeadFrame, Beads
+from openmm_cgvae.beads import Beads
 from openmm_cgvae.model import Model
 from openmm_cgvae.sampling import Sampler
+from openmm_cgvae.streaming.reading import BeadBlock, BlockReader
+from openmm_cgvae.streaming.writing import write_block
 
 JOB_FILE = "job.pickle"
 
@@ -103,20 +102,17 @@ class Job:
         BadFrameError
             If a frame is bad and bad frames are not left out.
         """
-        frames, skipped = self._read(block)
-        if frames:
+        beads = self._reader.read(self.frames_of(block), skips=self.skips)
+        n_frames = len(beads.numbers)
+        if n_frames:
             made = self._sampler.sample_many(
-                np.stack([frame.positions for frame in frames]),
-                np.array([frame.number for frame in frames]),
-                self.n,
-                self.seed,
-                self.correlation,
+                beads.positions, beads.numbers, self.n, self.seed, self.correlation
             )
-            atoms = made.reshape(len(frames), self.n, -1, 3)
+            atoms = made.reshape(n_frames, self.n, -1, 3)
             for file in range(self.n_files):
                 chosen = slice(file, file + 1) if self.is_split else slice(None)
-                self._write(self.part(block, file), frames, atoms[:, chosen])
-        note = {"n_frames": len(frames), "skipped": skipped}
+                self._write(self.part(block, file), beads, atoms[:, chosen])
+        note = {"n_frames": n_frames, "skipped": beads.skipped}
         write_text(self.note(block), json.dumps(note))
 
     def save(self) -> Path:
@@ -146,37 +142,24 @@ class Job:
     def _sampler(self) -> Sampler:
         return Sampler(self.model, self.batch_size)
 
-    def _read(self, block: int) -> tuple[list[BeadFrame], list[tuple[int, str]]]:
-        frames, skipped = [], []
-        for number in self.frames_of(block):
-            try:
-                frames.append(self.beads.read(number))
-            except BadFrameError as error:
-                if not self.skips:
-                    raise
-                skipped.append((number, str(error)))
-        return frames, skipped
+    @cached_property
+    def _reader(self) -> BlockReader:
+        return BlockReader(self.beads)
 
-    def _write(self, path: Path, frames: list[BeadFrame], atoms: np.ndarray) -> None:
-        n_atoms = atoms.shape[-2]
+    def _write(self, path: Path, beads: BeadBlock, atoms: np.ndarray) -> None:
         unfinished = path.with_name(f"{os.getpid()}-{get_ident()}-{path.name}")
         try:
-            with (
-                _without_warnings(),
-                mda.Writer(str(unfinished), n_atoms, **self._options()) as writer,
-            ):
-                for universe in _as_frames(frames, atoms):
-                    writer.write(universe)
+            write_block(unfinished, self.format, beads, atoms, self._dt())
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
 
-    def _options(self) -> dict[str, float]:
+    def _dt(self) -> float | None:
+        """Give the time between frames [ps] to the one format that has only that."""
         trajectory = self.beads.group.universe.trajectory
         if self.format != "dcd" or trajectory.n_frames < 2:
-            return {}
-        # The only one of the formats without a time for every frame.
-        return {"dt": float(trajectory.dt) * abs(self.frames.step)}
+            return None
+        return float(trajectory.dt) * abs(self.frames.step)
 
 
 def make_block(job_file: str, token: str, block: int) -> int:
@@ -216,21 +199,3 @@ def write_text(path: Path, text: str) -> None:
     unfinished = path.with_name(f"{os.getpid()}-{get_ident()}-{path.name}")
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
-
-
-def _as_frames(frames: list[BeadFrame], atoms: np.ndarray) -> Iterator[mda.Universe]:
-    """Put structure after structure into a universe without names."""
-    universe = mda.Universe.empty(atoms.shape[-2], trajectory=True)
-    timestep = universe.trajectory.ts
-    for frame, samples in zip(frames, atoms, strict=True):
-        for structure in samples:
-            timestep.positions = structure
-            timestep.dimensions = frame.box
-            timestep.time = frame.time
-            timestep.frame = frame.number
-            yield universe
-
-
-def _without_warnings() -> warnings.catch_warnings:
-    # The writers tell of a box that is not there.
-    return warnings.catch_warnings(action="ignore", category=UserWarning)

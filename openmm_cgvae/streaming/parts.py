@@ -43,12 +43,23 @@ def append_part(whole: Path, part: Path, n_frames: int) -> None:
         if is_dcd and target.tell():
             source.seek(_dcd_header_length(source.read(2**16)))
         shutil.copyfileobj(source, target, COPIED_AT_ONCE)
-    with whole.open("r+b") as target:
-        if is_dcd:
+    if is_dcd:
+        with whole.open("r+b") as target:
             target.seek(DCD_N_FRAMES_OFFSET)
             target.write(struct.pack("<i", n_frames))
-        target.flush()
-        os.fsync(target.fileno())
+
+
+def settle(whole: Path) -> None:
+    """Wait until what was written is on the disk, so that no crash can lose it.
+
+    Parameters
+    ----------
+    whole : Path
+        The file, which need not be there yet.
+    """
+    if whole.is_file():
+        with whole.open("r+b") as file:
+            os.fsync(file.fileno())
 
 
 def cut(whole: Path, n_bytes: int) -> bool:

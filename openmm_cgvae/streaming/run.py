@@ -4,12 +4,15 @@ import hashlib
 import json
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import MDAnalysis as mda
 import numpy as np
+from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from openmm_cgvae.export import make_universe, structure_writer
@@ -17,12 +20,21 @@ from openmm_cgvae.model import Model
 from openmm_cgvae.molecules import repeat
 from openmm_cgvae.streaming.backends import Backend, finished_blocks
 from openmm_cgvae.streaming.job import Job, write_text
-from openmm_cgvae.streaming.parts import ROWS_OF_FRAMES, append_part, cut, size_of
+from openmm_cgvae.streaming.parts import (
+    ROWS_OF_FRAMES,
+    append_part,
+    cut,
+    settle,
+    size_of,
+)
 
 FORMAT = 1
 PROGRESS_FILE = "progress.json"
 # A run that fails sooner than this leaves nothing behind that is worth continuing.
 SECONDS_WORTH_KEEPING = 5.0
+# So much work may be lost if a run is killed; to wait for the disk after every block
+# costs a tenth of what a small network does.
+SECONDS_BETWEEN_SAVES = 0.5
 
 _ConcretePath: Any = type(Path())
 
@@ -50,7 +62,7 @@ class WrittenTrajectory(_ConcretePath):
 
 @dataclass
 class Progress:
-    """How far a run is; written after every block.
+    """How far a run is; written every now and then.
 
     Parameters
     ----------
@@ -103,9 +115,43 @@ def backmap_frames(
 
     Raises
     ------
+    RuntimeError
+        If another run is writing to the same output.
     ValueError
         If an unfinished run with other settings is in the way, or no frame was good.
     """
+    with _only_run(job):
+        return _backmap(job, outputs, backend, n_workers, shows_progress=shows_progress)
+
+
+@contextmanager
+def _only_run(job: Job) -> Iterator[None]:
+    """Keep other runs away from the files; a run that is killed lets go of them."""
+    folder = job.folder
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RuntimeError(
+            f"`output` is being written by another run, which works in {str(folder)!r};"
+            " wait for it, or give another name"
+        ) from error
+    try:
+        yield
+    finally:
+        # Before others can have it: who opened it until now looks for a new one.
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
+def _backmap(
+    job: Job,
+    outputs: list[Path],
+    backend: Backend,
+    n_workers: int | None,
+    *,
+    shows_progress: bool,
+) -> WrittenTrajectory:
     started = time.monotonic()
     is_new = not (job.folder / PROGRESS_FILE).is_file()
     progress = _begin(job, outputs)
@@ -173,9 +219,16 @@ def _make_all(
         for block in range(progress.n_blocks, job.n_blocks)
         if not job.note(block).is_file()
     ]
-    _append_ready(job, progress, bar)
-    for _ in finished_blocks(job, missing, backend, n_workers):
+    try:
         _append_ready(job, progress, bar)
+        saved = time.monotonic()
+        for _ in finished_blocks(job, missing, backend, n_workers):
+            _append_ready(job, progress, bar)
+            if time.monotonic() - saved >= SECONDS_BETWEEN_SAVES:
+                _save(job, progress)
+                saved = time.monotonic()
+    finally:
+        _save(job, progress)
 
 
 def _append_ready(job: Job, progress: Progress, bar: tqdm) -> None:
@@ -192,13 +245,14 @@ def _append_ready(job: Job, progress: Progress, bar: tqdm) -> None:
         progress.n_blocks += 1
         progress.n_bytes = [size_of(_so_far(job, file)) for file in range(job.n_files)]
         progress.skipped += [(frame, why) for frame, why in note["skipped"]]
-        _save(job, progress)
         for path in (*parts, job.note(block)):
             path.unlink(missing_ok=True)
         bar.update(len(job.frames_of(block)))
 
 
 def _save(job: Job, progress: Progress) -> None:
+    for file in range(job.n_files):
+        settle(_so_far(job, file))
     write_text(job.folder / PROGRESS_FILE, json.dumps(asdict(progress), indent=1))
 
 
