@@ -23,8 +23,8 @@ from openmm_cgvae.relaxation import (
     minimise_restrained,
 )
 from openmm_cgvae.report import Report, make_report
-from openmm_cgvae.state import (
-    AtomisticState,
+from openmm_cgvae.state import AtomisticState
+from openmm_cgvae.structure_checks import (
     check_mapping,
     checked_array,
     checked_beads,

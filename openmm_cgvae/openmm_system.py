@@ -22,10 +22,12 @@ __all__ = [
     "DEFAULT_FORCEFIELD",
     "ForceFieldLike",
     "find_platform",
+    "load_forcefield",
     "make_system",
     "openmm_box_vectors",
     "openmm_positions",
     "openmm_topology",
+    "periodic_options",
     "soft_sphere_system",
 ]
 
@@ -195,7 +197,7 @@ def make_system(
     """
     if isinstance(forcefield, openmm.System):
         return _checked_system(forcefield, atom_table)
-    field = _load_forcefield(forcefield)
+    field = load_forcefield(forcefield)
     system = _create_system(field, atom_table, None, constraints)
     is_implicit = any(isinstance(f, IMPLICIT_SOLVENTS) for f in system.getForces())
     if box is None or is_implicit:
@@ -228,6 +230,67 @@ def find_platform(platform: openmm.Platform | str | None) -> openmm.Platform | N
             "name one of these, or pass None to have one chosen"
         )
     return openmm.Platform.getPlatformByName(platform)
+
+
+def periodic_options(topology: app.Topology) -> dict[str, Any]:
+    """Give what `ForceField.createSystem` has to be told of a box.
+
+    Parameters
+    ----------
+    topology : openmm.app.Topology
+        With box vectors.
+
+    Returns
+    -------
+    dict
+        Particle-mesh Ewald and a cutoff that fits into the box.
+
+    Examples
+    --------
+    >>> topology = app.Topology()
+    >>> topology.setUnitCellDimensions([2.0, 3.0, 4.0] * unit.nanometer)
+    >>> periodic_options(topology)["nonbondedCutoff"]
+    0.9 nm
+    """
+    rows = topology.getPeriodicBoxVectors().value_in_unit(unit.nanometer)
+    shortest = min(row[axis] for axis, row in enumerate(rows))
+    largest = LARGEST_CUTOFF_PER_BOX_EDGE * shortest
+    cutoff = min(CUTOFF_NM, largest) * unit.nanometer
+    return {"nonbondedMethod": app.PME, "nonbondedCutoff": cutoff}
+
+
+def load_forcefield(
+    forcefield: app.ForceField | Sequence[str] | str | None,
+) -> app.ForceField:
+    """Read the XML files of a force field; a ForceField is returned as it is.
+
+    Parameters
+    ----------
+    forcefield : ForceField, str or sequence of str, optional
+        By default Amber99SB-ILDN in OBC implicit solvent.
+
+    Returns
+    -------
+    openmm.app.ForceField
+        The force field.
+
+    Raises
+    ------
+    ValueError
+        If a file cannot be read.
+
+    Examples
+    --------
+    >>> len(load_forcefield("tip3p.xml")._templates)
+    1
+    """
+    if forcefield is None:
+        return _read_forcefield(DEFAULT_FORCEFIELD)
+    if isinstance(forcefield, str):
+        return _read_forcefield((forcefield,))
+    if isinstance(forcefield, app.ForceField):
+        return forcefield
+    return _read_forcefield(tuple(forcefield))
 
 
 def soft_sphere_system(system: openmm.System) -> openmm.System:
@@ -277,9 +340,7 @@ def _create_system(
     if box is None:
         options["nonbondedMethod"] = app.NoCutoff
     else:
-        largest = LARGEST_CUTOFF_PER_BOX_EDGE * min(_box_edges(topology))
-        options["nonbondedMethod"] = app.PME
-        options["nonbondedCutoff"] = min(CUTOFF_NM, largest) * unit.nanometer
+        options.update(periodic_options(topology))
     try:
         return field.createSystem(topology, **options)
     except ValueError as error:
@@ -288,23 +349,6 @@ def _create_system(
             f"{str(error).rstrip('. ')}; pass the names of the XML files that hold its "
             "residues, or a System made elsewhere"
         ) from error
-
-
-def _box_edges(topology: app.Topology) -> list[float]:
-    rows = topology.getPeriodicBoxVectors().value_in_unit(unit.nanometer)
-    return [row[axis] for axis, row in enumerate(rows)]
-
-
-def _load_forcefield(
-    forcefield: app.ForceField | Sequence[str] | str | None,
-) -> app.ForceField:
-    if forcefield is None:
-        return _read_forcefield(DEFAULT_FORCEFIELD)
-    if isinstance(forcefield, str):
-        return _read_forcefield((forcefield,))
-    if isinstance(forcefield, app.ForceField):
-        return forcefield
-    return _read_forcefield(tuple(forcefield))
 
 
 # Reading the files costs as much as relaxing twenty small molecules.

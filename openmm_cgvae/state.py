@@ -1,9 +1,8 @@
 """One atomistic structure, ready for OpenMM, MDAnalysis and ParmEd."""
 
-import copy
 import os
 from collections.abc import Mapping as MappingABC
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from openmm import app, unit
 from openmm_cgvae.engines import write_any
 from openmm_cgvae.export import make_parmed, make_universe
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.minimiser import BeadRestraint
+from openmm_cgvae.minimiser import RelaxationSettings
 from openmm_cgvae.openmm_system import (
     ForceFieldLike,
     find_platform,
@@ -26,22 +25,26 @@ from openmm_cgvae.openmm_system import (
     openmm_positions,
     openmm_topology,
 )
+from openmm_cgvae.solvation import (
+    SOLVATED_FORCEFIELD,
+    Solvent,
+    add_solvent,
+    with_solvent,
+)
 from openmm_cgvae.structure_checks import (
     check_mapping,
     checked_array,
     checked_beads,
     checked_box,
 )
-from openmm_cgvae.thermalisation import minimise_held, set_velocities
+from openmm_cgvae.thermalisation import (
+    minimise_held,
+    set_velocities,
+    start_simulation,
+)
 from openmm_cgvae.topology import AtomTable
 
-__all__ = [
-    "AtomisticState",
-    "check_mapping",
-    "checked_array",
-    "checked_beads",
-    "checked_box",
-]
+__all__ = ["AtomisticState"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +166,7 @@ class AtomisticState:
         minimise: bool = True,
         hold_beads: float = 0.0,
         bead_velocities: Any = None,
+        solvate: bool | Solvent = False,
     ) -> app.Simulation:
         """Make an OpenMM Simulation that is ready to step.
 
@@ -192,7 +196,12 @@ class AtomisticState:
             Velocities of the beads, such as those of the coarse-grained simulation
             that goes on here [Angstrom/ps]. The atoms' follow them, what the beads
             leave free is drawn at the temperature, see `thermalisation`. With either
-            of the last two the beads are held while the energy is lowered.
+            of these two the beads are held while the energy is lowered.
+        solvate : bool or Solvent
+            Whether to put the structure into water and ions; a `Solvent` says how
+            much of what. The structure comes first among the particles. It is relaxed
+            alone before and in the water afterwards, its beads held both times. The
+            force field is by default Amber99SB-ILDN with TIP3P. There is no barostat.
 
         Returns
         -------
@@ -205,38 +214,33 @@ class AtomisticState:
             If the force field does not know a residue, a System is of another size,
             there is no such platform, or beads are asked for and there is no mapping.
         """
-        system = make_system(
-            self.atom_table, forcefield, box=self.box, constraints=constraints
+        is_held = hold_beads > 0 or bead_velocities is not None
+        is_held |= bool(solvate) and self.mapping is not None
+        held = self._beads() if is_held else None
+        topology, system, start = (
+            self._in_solvent(forcefield, solvate, constraints, relaxes=minimise)
+            if solvate
+            else self._alone(forcefield, constraints, held if minimise else None)
         )
-        box = self.box if system.usesPeriodicBoundaryConditions() else None
-        start = self.positions_angstrom
-        held = None
-        if hold_beads > 0 or bead_velocities is not None:
-            held = self._beads()
-        if minimise and held:
-            start = minimise_held(system, start, *held, box)
-        restraint = None
-        if held and hold_beads > 0:
-            system = copy.deepcopy(system)  # a ready System is the user's own
-            restraint = BeadRestraint(system, held[0], hold_beads)
+        if held:
+            held = with_solvent(held[0], len(start)), held[1]
         integrator = openmm.LangevinMiddleIntegrator(temperature, friction, timestep)
-        simulation = app.Simulation(
-            openmm_topology(self.atom_table, box),
+        simulation = start_simulation(
+            topology,
             system,
+            start,
             integrator,
             find_platform(platform),
+            held=held,
+            k=hold_beads,
+            lowers_energy=minimise and bool(solvate or not held),
+            # Water is never at rest: what clashes is gone long before forces are low.
+            max_iterations=RelaxationSettings.max_iterations if solvate else 0,
         )
-        context, vectors = simulation.context, openmm_box_vectors(box)
-        if vectors is not None:
-            context.setPeriodicBoxVectors(*vectors)
-        if held and restraint is not None:
-            restraint.hold(context, held[1])
-        context.setPositions(openmm_positions(start))
-        if minimise and not held:
-            simulation.minimizeEnergy()
-        context.setVelocitiesToTemperature(temperature)
+        simulation.context.setVelocitiesToTemperature(temperature)
         if held and bead_velocities is not None:
-            context.applyConstraints(integrator.getConstraintTolerance())
+            tolerance = integrator.getConstraintTolerance()
+            simulation.context.applyConstraints(tolerance)
             set_velocities(simulation, held[0], bead_velocities, temperature)
         return simulation
 
@@ -289,6 +293,41 @@ class AtomisticState:
         """
         positions = self.positions_angstrom[None]
         return make_parmed(self.atom_table, positions, self.box, forcefield)
+
+    def _alone(
+        self,
+        forcefield: ForceFieldLike,
+        constraints: Any,
+        held: tuple[Mapping, np.ndarray] | None,
+    ) -> tuple[app.Topology, openmm.System, np.ndarray]:
+        """Give what a simulation without solvent needs, relaxed if beads are held."""
+        system = make_system(
+            self.atom_table, forcefield, box=self.box, constraints=constraints
+        )
+        box = self.box if system.usesPeriodicBoundaryConditions() else None
+        start = self.positions_angstrom
+        if held:
+            start = minimise_held(system, start, *held, box)
+        return openmm_topology(self.atom_table, box), system, start
+
+    def _in_solvent(
+        self,
+        forcefield: ForceFieldLike,
+        solvate: bool | Solvent,  # noqa: FBT001 - as users give it
+        constraints: Any,
+        *,
+        relaxes: bool,
+    ) -> tuple[app.Topology, openmm.System, np.ndarray]:
+        """Give what a simulation in solvent needs, relaxed before that is added."""
+        state = self
+        if relaxes and self.mapping is not None:
+            # Water placed around strained atoms would be in the way of sound ones.
+            field = SOLVATED_FORCEFIELD if forcefield is None else forcefield
+            alone = self._alone(field, constraints, self._beads())
+            state = replace(self, positions_angstrom=alone[2])
+        solvent = solvate if isinstance(solvate, Solvent) else None
+        solvated = add_solvent(state.modeller(), forcefield, solvent, constraints)
+        return solvated.topology, solvated.system, solvated.positions
 
     def _beads(self) -> tuple[Mapping, np.ndarray]:
         if self.mapping is None:

@@ -2,6 +2,7 @@
 
 from openmm_cgvae.thermalisation.drift import EnergyDrift, energy_drift
 from openmm_cgvae.thermalisation.springs import minimise_held, release
+from openmm_cgvae.thermalisation.start import start_simulation
 from openmm_cgvae.thermalisation.velocities import (
     set_velocities,
     velocities_given_beads,
@@ -13,5 +14,6 @@ __all__ = [
     "minimise_held",
     "release",
     "set_velocities",
+    "start_simulation",
     "velocities_given_beads",
 ]
