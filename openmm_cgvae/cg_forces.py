@@ -100,7 +100,7 @@ def cg_force(
     if not precision.is_floating_point:
         raise TypeError(f"`dtype` is {dtype} but must be a floating-point type")
     frozen = copy.deepcopy(module).eval().requires_grad_(requires_grad=False)
-    chosen = _checked_particles(particles)
+    chosen = checked_particles(particles)
     force_type, takes_tensors = _force_type(backend)
     potential_type = _TensorPotential if takes_tensors else _ArrayPotential
     potential = potential_type(frozen, precision, n_threads, is_periodic=periodic)
@@ -198,7 +198,24 @@ def _dtype_of(module: nn.Module) -> torch.dtype:
     return next((t.dtype for t in tensors if t.is_floating_point()), torch.float64)
 
 
-def _checked_particles(particles: Iterable[SupportsIndex] | None) -> list[int]:
+def checked_particles(particles: Iterable[SupportsIndex] | None) -> list[int]:
+    """Give numbers of particles as ints, or refuse them.
+
+    Parameters
+    ----------
+    particles : iterable of int, optional
+        What the user gave.
+
+    Returns
+    -------
+    list of int
+        The numbers, none for None.
+
+    Raises
+    ------
+    ValueError
+        If one comes twice or is negative, or there are none.
+    """
     if particles is None:
         return []
     chosen = [operator.index(particle) for particle in particles]

@@ -6,9 +6,10 @@ import operator
 import os
 import sys
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, SupportsIndex
 
 import MDAnalysis as mda
 import numpy as np
@@ -17,8 +18,11 @@ from MDAnalysis.lib.mdamath import triclinic_box
 from openmm import app, unit
 
 from openmm_cgvae.backmapper import Backmapper, seed_or_new
+from openmm_cgvae.beads import made_whole
+from openmm_cgvae.cg_forces import checked_particles
 from openmm_cgvae.export import _drop_placeholder_box, make_universe
 from openmm_cgvae.model import Model
+from openmm_cgvae.molecules import repeat
 from openmm_cgvae.sampling import Sampler
 from openmm_cgvae.units import ANGSTROM_PER_NM
 
@@ -29,7 +33,8 @@ class BackmapReporter:
     """Write atomistic frames of a running coarse-grained OpenMM simulation.
 
     Append it to ``simulation.reporters``. The particles of the simulation have to be
-    the beads of the model, in the same order.
+    the beads of the model's molecule, in the same order, or of any number of such
+    molecules one after the other.
 
     Parameters
     ----------
@@ -71,13 +76,14 @@ class BackmapReporter:
             simulation.step(10_000)
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is written, when and of what
         self,
         file: str | os.PathLike[str],
         interval: int,
         backmapper: Backmapper | Model,
         n: int = 1,
         seed: int = 0,
+        particles: Iterable[SupportsIndex] | None = None,
     ) -> None:
         self.path = _checked_path(file)
         self.interval = _checked_positive("interval", interval)
@@ -85,8 +91,8 @@ class BackmapReporter:
         self.seed = seed_or_new(seed)
         self.model = backmapper if isinstance(backmapper, Model) else backmapper.model
         self._sampler = Sampler(self.model)
-        table = self.model.atom_table
-        self._atoms = make_universe(table, np.zeros((1, table.n_atoms, 3)))
+        self.particles = checked_particles(particles)
+        self._atoms: mda.Universe = None
         self._writer: Any = None
         self._n_written = 0
         self._is_closed = False
@@ -122,7 +128,7 @@ class BackmapReporter:
         Returns
         -------
         dict
-            Steps to go, and that positions are wanted as they are, molecules whole.
+            Steps to go, and that positions are wanted as they are.
 
         Raises
         ------
@@ -135,12 +141,19 @@ class BackmapReporter:
                 "of simulation.reporters, or make a new one"
             )
         n_particles = simulation.system.getNumParticles()
-        n_beads = self.model.mapping.n_beads
-        if n_particles != n_beads:
+        last = max(self.particles, default=0)
+        if last >= n_particles:
             raise ValueError(
-                f"`simulation` has {n_particles} particles but the model has {n_beads} "
-                f"beads for {self.model.atom_table.describe()}; simulate one molecule "
-                "of these beads, or give the model of this one"
+                f"`particles` names particle {last} but `simulation` has "
+                f"{n_particles}; count them from 0"
+            )
+        n_chosen = len(self.particles) or n_particles
+        n_beads = self.model.mapping.n_beads
+        if n_chosen % n_beads:
+            raise ValueError(
+                f"`simulation` has {n_chosen} particles but the model has {n_beads} "
+                f"beads for {self.model.atom_table.describe()}; simulate molecules of "
+                "these beads, choose them with `particles`, or give another model"
             )
         steps = self.interval - simulation.currentStep % self.interval
         return {"steps": steps, "periodic": False, "include": ["positions"]}
@@ -155,13 +168,21 @@ class BackmapReporter:
         state : openmm.State
             Its state, with positions.
         """
-        beads = state.getPositions(asNumpy=True)._value * ANGSTROM_PER_NM
+        positions = state.getPositions(asNumpy=True)._value * ANGSTROM_PER_NM
+        chosen = positions[list(self.particles)] if self.particles else positions
+        molecules = chosen.reshape(-1, self.model.mapping.n_beads, 3)
+        box = _box_of(simulation, state)
+        if box is not None:
+            molecules = made_whole(molecules, box)
         number = simulation.currentStep // self.interval
-        made = self._sampler.sample(
-            beads[None], np.array([number]), self.n_samples, self.seed
+        made = self._sampler.sample_many(
+            molecules[None], np.array([number]), self.n_samples, self.seed
         )[0]
+        if self._atoms is None:
+            table = repeat(self.model.atom_table, len(molecules))
+            self._atoms = make_universe(table, np.zeros((1, table.n_atoms, 3)))
         timestep = self._atoms.trajectory.ts
-        timestep.dimensions = _box_of(simulation, state)
+        timestep.dimensions = box
         timestep.time = state.getTime().value_in_unit(unit.picosecond)
         timestep.data["step"] = simulation.currentStep
         with warnings.catch_warnings():
@@ -171,7 +192,7 @@ class BackmapReporter:
                 self._writer = self._open(simulation, timestep.time)
             for structure in made:
                 timestep.frame = self._n_written
-                timestep.positions = structure
+                timestep.positions = structure.reshape(-1, 3)
                 self._writer.write(self._atoms.atoms)
                 self._n_written += 1
         _flush(self._writer)
@@ -191,7 +212,7 @@ class BackmapReporter:
             # The only format without a time for each frame.
             step = simulation.integrator.getStepSize()._value * self.interval
             options = {"dt": step, "istart": round(time / step)}
-        n_atoms = self.model.atom_table.n_atoms
+        n_atoms = len(self._atoms.atoms)
         return mda.Writer(str(self.path), n_atoms, multiframe=True, **options)
 
 

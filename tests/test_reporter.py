@@ -213,6 +213,90 @@ def test_other_particles_are_refused_before_a_step(backmapper, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def several(backmapper, n_molecules, n_others=0, periodic=False):
+    """Molecules of three beads, far apart, behind beads of something else."""
+    simulation = running(n_others + 3 * n_molecules, periodic)
+    # Each where it was in another frame, and no springs between them.
+    springs = simulation.system.getForce(0)
+    for bond in range(springs.getNumBonds()):
+        first, second, *_ = springs.getBondParameters(bond)
+        springs.setBondParameters(bond, first, second, 0.4, 0.0)
+    springs.updateParametersInContext(simulation.context)
+    source = backmapper.beads.universe
+    places = [source.trajectory[k % 6].positions / 10 for k in range(n_molecules)]
+    shifts = np.arange(n_molecules)[:, None, None] * np.array([1.5, 0.4, 0.2])
+    start = np.array(places, dtype=float) + shifts
+    others = np.full((n_others, 3), 9.0)
+    simulation.context.setPositions(np.concatenate([others, start.reshape(-1, 3)]))
+    return simulation
+
+
+def test_many_molecules_are_made_one_by_one(backmapper, tmp_path):
+    simulation, watch = several(backmapper, 4), Watch(5)
+    with BackmapReporter(tmp_path / "a.trr", 5, backmapper, n=2, seed=1) as report:
+        simulation.reporters += [report, watch]
+        simulation.step(10)
+    universe = mda.Universe.empty(4 * 22, trajectory=True)
+    universe.load_new(str(report.path))
+    atoms = np.array([ts.positions.copy() for ts in universe.trajectory])
+    assert atoms.shape == (4, 88, 3)
+    found = backmapper.model.mapping.project(atoms.reshape(2, 2, 4, 22, 3))
+    wanted = np.reshape(watch.beads, (2, 1, 4, 3, 3)).repeat(2, axis=1)
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    # The first molecule has the atoms it has alone.
+    alone = running()
+    alone.context.setPositions(watch.beads[0][:3] / 10)
+    alone.integrator.setStepSize(1e-12)
+    with BackmapReporter(tmp_path / "b.trr", 1, backmapper, n=2, seed=1) as report:
+        alone.reporters.append(report)
+        alone.step(1)
+    np.testing.assert_allclose(read(report.path)[1], atoms[:2, :22], atol=1e-3)
+
+
+def test_solvent_is_left_out(backmapper, tmp_path):
+    simulation, watch = several(backmapper, 2, n_others=5), Watch(5)
+    path = tmp_path / "a.pdb"
+    with BackmapReporter(path, 5, backmapper, particles=range(5, 11)) as report:
+        simulation.reporters += [report, watch]
+        simulation.step(10)
+    universe = mda.Universe(str(path))
+    assert universe.residues.resnames.tolist() == ["ACE", "ALA", "NME"] * 2
+    universe.trajectory[-1]
+    found = backmapper.model.mapping.project(universe.atoms.positions.reshape(2, 22, 3))
+    np.testing.assert_allclose(found.reshape(-1, 3), watch.beads[-1][5:], atol=1e-3)
+
+
+def test_molecules_that_the_box_cuts_are_made_whole(backmapper, tmp_path):
+    simulation, watch = several(backmapper, 2, periodic=True), Watch(1)
+    simulation.integrator.setStepSize(1e-12)
+    place = simulation.context.getState(positions=True).getPositions(asNumpy=True)
+    cut = np.array(place._value)
+    cut[1] += [3.0, 0, -6.0]  # the box is 3 nm wide
+    simulation.context.setPositions(cut)
+    with BackmapReporter(tmp_path / "a.trr", 1, backmapper) as report:
+        simulation.reporters += [report, watch]
+        simulation.step(1)
+    universe = mda.Universe.empty(2 * 22, trajectory=True)
+    universe.load_new(str(report.path))
+    found = backmapper.model.mapping.project(universe.atoms.positions.reshape(2, 22, 3))
+    np.testing.assert_allclose(found.reshape(-1, 3), place._value * 10, atol=1e-3)
+
+
+def test_particles_that_are_not_there_are_refused(backmapper, tmp_path):
+    simulation = running(n_beads=4)
+    path = tmp_path / "a.xtc"
+    for particles, sentence in (
+        ([0, 1, 4], "`particles` names particle 4 but `simulation` has 4; count"),
+        ([0, 1], "`simulation` has 2 particles but the model has 3 beads"),
+    ):
+        report = BackmapReporter(path, 5, backmapper, particles=particles)
+        simulation.reporters[:] = [report]
+        with pytest.raises(ValueError, match=sentence):
+            simulation.step(5)
+    with pytest.raises(ValueError, match="`particles` has 2 numbers, 1 of them"):
+        BackmapReporter(path, 5, backmapper, particles=[1, 1])
+
+
 def test_a_closed_file_is_closed(backmapper, tmp_path):
     simulation = running()
     with BackmapReporter(tmp_path / "a.xtc", 5, backmapper) as report:
