@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from MDAnalysis.lib.distances import self_capped_distance
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from openmm_cgvae.mapping import Mapping
@@ -297,10 +297,10 @@ def radius_edges(
     start = 0
     for count in counts:
         block = points[start : start + count]
-        pairs = (
-            self_capped_distance(block, cutoff + SEARCH_MARGIN, return_distances=False)
-            if count > 1
-            else np.empty((0, 2), dtype=np.int64)
+        # Unlike the search of MDAnalysis, a tree does not mind a molecule that is
+        # long and thin, whose bounding box is nearly empty.
+        pairs = cKDTree(block).query_pairs(
+            cutoff + SEARCH_MARGIN, output_type="ndarray"
         )
         found.append(np.asarray(pairs, dtype=np.int64).reshape(-1, 2) + start)
         start += count

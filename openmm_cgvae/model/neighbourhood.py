@@ -1,7 +1,7 @@
 """Filtered sums over neighbours, in one of two layouts with the same result."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import torch
@@ -15,6 +15,9 @@ from openmm_cgvae.model.sums import gated_sum, stacked_sum
 # Alike molecules of up to so many nodes are handled as dense blocks: at 175 nodes
 # the dense sums are still several times faster than edge lists.
 LARGEST_DENSE_BLOCK = 192
+# Messages along edges are made so many numbers at a time: memory that is used again
+# is in the cache, and fresh memory costs several times what is done with it.
+LARGEST_PART = 2**18
 
 
 class Neighbourhood(ABC):
@@ -210,6 +213,12 @@ class SparseNeighbourhood(Neighbourhood):
         nonzero = torch.where(distances > 0, distances, 1.0)
         self.directions = displacements / nonzero[:, None]
 
+    def _parts(self, n_numbers: int) -> Iterator[slice]:
+        """Cut the list so that the messages of a part stay in the cache."""
+        length = max(1, LARGEST_PART // n_numbers)
+        for start in range(0, len(self.receivers), length):
+            yield slice(start, start + length)
+
     def _collect(self, messages: Tensor) -> Tensor:
         total = messages.new_zeros(self.n_nodes, *messages.shape[1:])
         return total.index_add(0, self.receivers, messages)
@@ -218,17 +227,25 @@ class SparseNeighbourhood(Neighbourhood):
         self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n *xyz c"]
     ) -> Float[Tensor, "n *xyz c"]:
         """Sum filtered values; see `Neighbourhood`."""
-        weights = self.basis @ filters
+        total = torch.zeros_like(values)
         extra = (1,) * (values.dim() - 2)
-        shaped = weights.reshape(len(weights), *extra, weights.shape[1])
-        return self._collect(shaped * values[self.senders])
+        for part in self._parts(values[0].numel()):
+            weights = self.basis[part] @ filters
+            weights = weights.reshape(len(weights), *extra, weights.shape[1])
+            messages = weights * values[self.senders[part]]
+            total.index_add_(0, self.receivers[part], messages)
+        return total
 
     def filtered_directions(
         self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n c"]
     ) -> Float[Tensor, "n 3 c"]:
         """Sum filtered directions; see `Neighbourhood`."""
-        weights = (self.basis @ filters) * values[self.senders]
-        return self._collect(weights[:, None, :] * self.directions[..., None])
+        total = values.new_zeros(self.n_nodes, 3, values.shape[1])
+        for part in self._parts(total[0].numel()):
+            weights = (self.basis[part] @ filters) * values[self.senders[part]]
+            messages = weights[:, None, :] * self.directions[part][..., None]
+            total.index_add_(0, self.receivers[part], messages)
+        return total
 
     def plain_sum(self, values: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
         """Sum values; see `Neighbourhood`."""
