@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -14,6 +15,9 @@ from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.topology import AtomTable
 
 N_BONDS_OF_CLOSE_PAIRS = 2  # the paper's "order for multi-hop graph", Table 4
+N_REFERENCES = 6  # beads that each bead orients itself by
+FARTHEST_RELATION = 4  # bonds; beads farther away by bonds are not told apart
+N_RELATIONS = 2 * FARTHEST_RELATION
 SEARCH_MARGIN = 0.01  # more than float32 rounds at 10^4 A [A]
 
 
@@ -31,6 +35,12 @@ class MoleculeGraph:
         Weight of each atom in its bead; sums to one over every bead.
     close_pairs : Tensor of int, shape (n_pairs, 2)
         Atoms at most two bonds apart, whose distances the graph loss compares.
+    references : Tensor of int, shape (n_beads, N_REFERENCES)
+        The beads nearest to each bead by bonds between beads, in the order of their
+        indices' distance where that is the same, the one before it first.
+    relations : Tensor of int, shape (n_beads, N_REFERENCES)
+        How many bonds away each reference is, plus four if it stands after the bead;
+        0 where the molecule has too few beads and one is repeated.
     n_beads : int
         Number of beads.
     """
@@ -40,6 +50,8 @@ class MoleculeGraph:
     channel_of_atom: Int[Tensor, " n_atoms"]
     weights: Float[Tensor, " n_atoms"]
     close_pairs: Int[Tensor, "n_pairs 2"]
+    references: Int[Tensor, "n_beads n_references"]
+    relations: Int[Tensor, "n_beads n_references"]
     n_beads: int
     _tiled: dict[int, "GraphBatch"] = field(default_factory=dict, repr=False)
 
@@ -82,7 +94,12 @@ class MoleculeGraph:
                 f"`atom_table` holds atom types the model does not know: "
                 f"{', '.join(unknown[:8])}; train a model on such molecules"
             )
+        references, relations = _references(
+            mapping.bead_of_atom[atom_table.bonds], mapping.n_beads
+        )
         return cls(
+            references=torch.tensor(references),
+            relations=torch.tensor(relations),
             atom_types=torch.tensor([rank[word] for word in words]),
             bead_of_atom=torch.tensor(mapping.bead_of_atom),
             channel_of_atom=torch.tensor(mapping.channel_of_atom),
@@ -144,6 +161,8 @@ class GraphBatch:
     channel_of_atom: Int[Tensor, " n_atoms"]
     weights: Float[Tensor, " n_atoms"]
     close_pairs: Int[Tensor, "n_pairs 2"]
+    references: Int[Tensor, "n_beads n_references"]
+    relations: Int[Tensor, "n_beads n_references"]
     molecule_of_atom: Int[Tensor, " n_atoms"]
     molecule_of_bead: Int[Tensor, " n_beads"]
     n_molecules: int
@@ -227,6 +246,8 @@ def collate(
         channel_of_atom=torch.cat([graph.channel_of_atom for graph in graphs]),
         weights=weights,
         close_pairs=_shifted([graph.close_pairs for graph in graphs], atom_starts),
+        references=_shifted([graph.references for graph in graphs], bead_starts),
+        relations=torch.cat([graph.relations for graph in graphs]),
         molecule_of_atom=index.repeat_interleave(n_atoms),
         molecule_of_bead=index.repeat_interleave(n_beads),
         n_molecules=len(graphs),
@@ -317,3 +338,29 @@ def radius_edges(
 
 def _shifted(parts: Sequence[Tensor], starts: Sequence[int]) -> Tensor:
     return torch.cat([p + start for p, start in zip(parts, starts, strict=True)])
+
+
+def _references(
+    bead_of_bond: np.ndarray, n_beads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Choose the beads that each bead orients itself by, and say how they relate."""
+    graph = nx.Graph(bead_of_bond.reshape(-1, 2).tolist())
+    graph.add_nodes_from(range(n_beads))
+    references = np.zeros((n_beads, N_REFERENCES), dtype=np.int64)
+    relations = np.zeros_like(references)
+    for bead in range(n_beads):
+        # So many bonds away there are beads enough, or the chain ends before.
+        bonds = nx.single_source_shortest_path_length(graph, bead, cutoff=N_REFERENCES)
+        near = range(max(0, bead - N_REFERENCES), bead + N_REFERENCES + 1)
+        others = sorted(
+            (bonds.get(other, N_REFERENCES + 1), abs(other - bead), other)
+            for other in {*bonds, *near} - {bead}
+            if other < n_beads
+        )[:N_REFERENCES]
+        for rank, (n_bonds, _, other) in enumerate(others):
+            side = FARTHEST_RELATION if other > bead else 0
+            relations[bead, rank] = min(n_bonds, FARTHEST_RELATION) + side
+            references[bead, rank] = other
+        for rank in range(len(others), N_REFERENCES):
+            references[bead, rank] = others[rank % len(others)][2] if others else bead
+    return references, relations

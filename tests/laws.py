@@ -102,6 +102,8 @@ def permuted_beads(batch, order):
         batch,
         bead_of_atom=torch.argsort(order)[batch.bead_of_atom],
         bead_positions=batch.bead_positions[order],
+        references=torch.argsort(order)[batch.references[order]],
+        relations=batch.relations[order],
     )
 
 
@@ -304,6 +306,8 @@ def _joined(first, second):
         channel_of_atom=torch.cat([first.channel_of_atom, second.channel_of_atom]),
         weights=torch.cat([first.weights, second.weights]),
         close_pairs=torch.cat([first.close_pairs, second.close_pairs + first.n_atoms]),
+        references=torch.cat([first.references, second.references + first.n_beads]),
+        relations=torch.cat([first.relations, second.relations]),
         molecule_of_atom=torch.cat(
             [first.molecule_of_atom, second.molecule_of_atom + first.n_molecules]
         ),

@@ -201,3 +201,20 @@ class TestRadiusEdges:
         positions = torch.tensor([[9000.0, 0, 0], [9000.0, 2.9999, 0]]).double()
         made = radius_edges(positions, torch.zeros(2, dtype=torch.long), 3.0)
         assert made.shape == (2, 2)
+
+
+def test_references_are_the_nearest_beads_by_bonds_the_one_before_first():
+    chain = toy_graph(toy_molecule([0, 0, 1, 2, 3, 4, 5, 6, 7]))
+    assert chain.references[4].tolist() == [3, 5, 2, 6, 1, 7]
+    assert chain.relations[4].tolist() == [1, 5, 2, 6, 3, 7]
+    assert chain.references[0].tolist() == [1, 2, 3, 4, 5, 6]
+    assert chain.relations[0].tolist() == [5, 6, 7, 8, 8, 8]
+
+
+def test_references_are_repeated_where_beads_are_few():
+    three = toy_graph(toy_molecule([0, 1, 2]))
+    assert three.references[1].tolist() == [0, 2, 0, 2, 0, 2]
+    assert three.relations[1].tolist() == [1, 5, 0, 0, 0, 0]
+    alone = toy_graph(toy_molecule([0, 0]))
+    assert alone.references.tolist() == [[0] * 6]
+    assert alone.relations.tolist() == [[0] * 6]

@@ -11,13 +11,31 @@ from openmm_cgvae.graphs import GraphBatch
 from openmm_cgvae.model.base import Model, Molecule, Reconstruction
 from openmm_cgvae.model.basis import RadialBasis
 from openmm_cgvae.model.config import ModelConfig
-from openmm_cgvae.model.decoder import LocalFrameDecoder, VectorDecoder, place_atoms
-from openmm_cgvae.model.encoder import DistanceEncoder, SignedEncoder, bead_graph
+from openmm_cgvae.model.decoder import (
+    BondedFrameDecoder,
+    LocalFrameDecoder,
+    VectorDecoder,
+    place_atoms,
+)
+from openmm_cgvae.model.encoder import (
+    BondedFrameEncoder,
+    DistanceEncoder,
+    SignedEncoder,
+    bead_graph,
+)
 from openmm_cgvae.model.neighbourhood import Neighbourhood
 from openmm_cgvae.model.prior import Prior
 
-ENCODERS = {"distances": DistanceEncoder, "signed": SignedEncoder}
-DECODERS = {"vectors": VectorDecoder, "local_frames": LocalFrameDecoder}
+ENCODERS = {
+    "distances": DistanceEncoder,
+    "signed": SignedEncoder,
+    "bonded_frames": BondedFrameEncoder,
+}
+DECODERS = {
+    "vectors": VectorDecoder,
+    "local_frames": LocalFrameDecoder,
+    "bonded_frames": BondedFrameDecoder,
+}
 
 
 class CGVAE(Model):
@@ -68,7 +86,7 @@ class CGVAE(Model):
         n_types = len(self.vocabulary)
         self.encoder = ENCODERS[config.encoder](config, n_types)
         self.prior = Prior(config, n_types)
-        self.decoder = DECODERS[config.decoder](config)
+        self.decoder = DECODERS[config.decoder](config, n_types)
         if config.likelihood == "learned":
             # log of the standard deviation of every atom type [A]; 0.3 A to begin.
             self.log_noise = nn.Parameter(torch.full((n_types,), -1.2))

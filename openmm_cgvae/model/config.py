@@ -4,8 +4,9 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args, no_type_check
 
 ModelForm = Literal["cgvae", "linear", "mlp"]
-Encoder = Literal["distances", "signed"]
-Decoder = Literal["vectors", "local_frames"]
+Encoder = Literal["distances", "signed", "bonded_frames"]
+Decoder = Literal["vectors", "local_frames", "bonded_frames"]
+PriorInput = Literal["types", "bonded_frames"]
 PriorForm = Literal["gaussian", "flow"]
 Messages = Literal["product", "sender"]
 Likelihood = Literal["fixed", "learned"]
@@ -35,11 +36,16 @@ class ModelConfig:
         Convolution depths.
     atom_cutoff, bead_cutoff : float
         Cutoffs of the atom and bead graphs [A].
-    encoder : {"distances", "signed"}
+    encoder : {"distances", "signed", "bonded_frames"}
         The paper's encoder sees distances alone; the signed one sees which hand a
-        bead has.
-    decoder : {"vectors", "local_frames"}
-        Eqs. 5, 6 and 8 as printed, or atoms placed in learned local frames.
+        bead has; the last describes atoms in frames made from the beads that a bead
+        is bonded to.
+    decoder : {"vectors", "local_frames", "bonded_frames"}
+        Eqs. 5, 6 and 8 as printed, or atoms placed in learned local frames, or in
+        frames made from bonded beads.
+    prior_input : {"types", "bonded_frames"}
+        What the prior knows of a bead before the first message: what it is made of,
+        as printed, or also where the beads are that it is bonded to.
     prior : {"gaussian", "flow"}
         The paper's Gaussian for every bead, or a flow of ``flow_layers`` couplings
         on top of it, fitted to the latents once the rest of the model is trained: it
@@ -86,7 +92,7 @@ class ModelConfig:
     'vectors'
     >>> ModelConfig(encoder="signd")
     Traceback (most recent call last):
-    ValueError: `encoder` is 'signd' but must be one of 'distances', 'signed'
+    ValueError: `encoder` is 'signd' but must be one of 'distances', 'signed', ...
     """
 
     model: ModelForm = "cgvae"
@@ -99,6 +105,7 @@ class ModelConfig:
     bead_cutoff: float = 9.5
     encoder: Encoder = "distances"
     decoder: Decoder = "vectors"
+    prior_input: PriorInput = "types"
     prior: PriorForm = "gaussian"
     flow_layers: int = 4
     messages: Messages = "product"

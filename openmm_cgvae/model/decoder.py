@@ -6,6 +6,12 @@ from torch import Tensor, nn
 
 from openmm_cgvae.graphs import GraphBatch
 from openmm_cgvae.model.basis import RadialBasis
+from openmm_cgvae.model.bead_frames import (
+    N_AXES,
+    BeadFeatures,
+    BeadFrames,
+    orthonormal,
+)
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.encoder import bead_graph
 from openmm_cgvae.model.messages import (
@@ -17,9 +23,6 @@ from openmm_cgvae.model.messages import (
 )
 from openmm_cgvae.model.neighbourhood import Neighbourhood
 
-# A frame whose axes are shorter than this is fading out instead of spinning [A^0].
-SMALLEST_AXIS = 1e-2
-
 
 class VectorDecoder(nn.Module):
     """The decoder of the paper: Eqs. 5, 6 and 8.
@@ -28,10 +31,13 @@ class VectorDecoder(nn.Module):
     ----------
     config : ModelConfig
         Sizes and forms.
+    n_types : int
+        Number of atom types; not needed here.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, n_types: int = 0) -> None:
         super().__init__()
+        del n_types
         self.config = config
         n_channels = config.n_channels
         self.basis = RadialBasis(config.n_radial, config.bead_cutoff)
@@ -106,10 +112,13 @@ class LocalFrameDecoder(nn.Module):
     ----------
     config : ModelConfig
         Sizes and forms.
+    n_types : int
+        Number of atom types; not needed here.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, n_types: int = 0) -> None:
         super().__init__()
+        del n_types
         self.config = config
         n_channels, n_frames = config.n_channels, config.n_frames_of_bead
         self.basis = RadialBasis(config.n_radial, config.bead_cutoff)
@@ -139,24 +148,59 @@ class LocalFrameDecoder(nn.Module):
             received = message(edges, scalars)
             scalars = scalars + update(torch.cat([scalars, received], -1))
         axes = edges.filtered_directions(self.axis_filters, self.axis_senders(scalars))
-        frames = _orthonormal(*axes.chunk(2, -1))  # [n, 3, axis * g]
+        frames = orthonormal(*axes.chunk(2, -1)).flatten(2)  # [n, 3, axis * g]
         n_beads, _, n_axes = frames.shape
         coordinates = self.coordinates(scalars).reshape(n_beads, n_axes, -1)
         return frames @ coordinates
 
 
-def _orthonormal(
-    first: Float[Tensor, "n 3 g"], second: Float[Tensor, "n 3 g"]
-) -> Float[Tensor, "n 3 axes"]:
-    """Make frames by Gram-Schmidt; short axes give short rows, never a jump."""
-    e1 = _soft_unit(first)
-    e2 = _soft_unit(second - (second * e1).sum(1, keepdim=True) * e1)
-    return torch.cat([e1, e2, torch.linalg.cross(e1, e2, dim=1)], -1)
+class BondedFrameDecoder(nn.Module):
+    """A decoder that places atoms in the frames a bead's bonds give it.
 
+    Like the local-frame decoder, but the frames are no matter of learning: see
+    `bead_frames.BeadFrames`. An encoder that describes the atoms in the same frames
+    leaves little to learn but the shapes of the beads.
 
-def _soft_unit(vectors: Tensor) -> Tensor:
-    squared = (vectors**2).sum(1, keepdim=True)
-    return vectors / torch.sqrt(squared + SMALLEST_AXIS**2)
+    Parameters
+    ----------
+    config : ModelConfig
+        Sizes and forms.
+    n_types : int
+        Number of atom types.
+    """
+
+    def __init__(self, config: ModelConfig, n_types: int) -> None:
+        super().__init__()
+        n_channels = config.n_channels
+        self.basis = RadialBasis(config.n_radial, config.bead_cutoff)
+        self.features = BeadFeatures(config, n_types)
+        self.messages = nn.ModuleList(
+            InvariantMessage(
+                n_channels, self.basis.n_functions, "sender", config.bead_degree
+            )
+            for _ in range(config.decoder_layers)
+        )
+        self.updates = nn.ModuleList(
+            mlp(2 * n_channels, n_channels, n_channels)
+            for _ in range(config.decoder_layers)
+        )
+        self.coordinates = mlp(n_channels, 2 * n_channels, n_channels * N_AXES)
+
+    def forward(
+        self,
+        batch: GraphBatch,
+        latents: Float[Tensor, "n_beads n_channels"],
+        edges: Neighbourhood | None = None,
+    ) -> Float[Tensor, "n_beads 3 n_channels"]:
+        """Give the vector channels of every bead; see `VectorDecoder.forward`."""
+        edges = edges or bead_graph(batch, self.basis)
+        frames = BeadFrames.of(batch)
+        scalars = latents + self.features(batch, frames)
+        for message, update in zip(self.messages, self.updates, strict=True):
+            received = message(edges, scalars)
+            scalars = scalars + update(torch.cat([scalars, received], -1))
+        coordinates = self.coordinates(scalars).reshape(len(scalars), N_AXES, -1)
+        return frames.axes @ coordinates
 
 
 def place_atoms(

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from openmm_cgvae.graphs import GraphBatch
 from openmm_cgvae.model.basis import RadialBasis
+from openmm_cgvae.model.bead_frames import N_AXES, BeadFeatures, BeadFrames, pooled
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.gaussian import Gaussian, GaussianHead
 from openmm_cgvae.model.messages import (
@@ -159,6 +160,45 @@ class SignedEncoder(nn.Module):
         return torch.cat(
             [*products, torch.sqrt((inner * inner).sum(1) + SMALLEST_SQUARE)], -1
         )
+
+
+class BondedFrameEncoder(nn.Module):
+    r"""An encoder that describes a bead's atoms in the frames its bonds give it.
+
+    Like the signed encoder, with the products
+    :math:`\langle U_I, e \rangle` of the sums of displacements with the axes of the
+    frames of `bead_frames.BeadFrames`, which the decoder and the prior know too.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Sizes and forms.
+    n_types : int
+        Number of atom types.
+    """
+
+    def __init__(self, config: ModelConfig, n_types: int) -> None:
+        super().__init__()
+        n_channels = config.n_channels
+        self.pool_degree = config.pool_degree
+        self.features = BeadFeatures(config, n_types)
+        self.embedding = nn.Embedding(n_types, n_channels)
+        self.network = mlp((N_AXES + 2) * n_channels, 2 * n_channels, n_channels)
+        self.head = GaussianHead(n_channels)
+
+    def forward(
+        self, batch: GraphBatch, edges: Neighbourhood | None = None
+    ) -> Gaussian:
+        """Give the posterior of the latents; see `DistanceEncoder.forward`."""
+        del edges
+        frames = BeadFrames.of(batch)
+        relative = _atom_positions(batch) - batch.bead_positions[batch.bead_of_atom]
+        terms = self.embedding(batch.atom_types)[:, None] * relative[..., None]
+        inner = pooled(terms / self.pool_degree, batch)
+        lengths = torch.sqrt((inner * inner).sum(1) + SMALLEST_SQUARE)
+        products = (frames.axes.mT @ inner).flatten(1)
+        seen = [products, lengths, self.features(batch, frames)]
+        return self.head(self.network(torch.cat(seen, -1)))
 
 
 def bead_graph(batch: GraphBatch, basis: RadialBasis) -> Neighbourhood:

@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from openmm_cgvae.graphs import GraphBatch
 from openmm_cgvae.model.basis import RadialBasis
+from openmm_cgvae.model.bead_frames import BeadFeatures, BeadFrames, pooled
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.encoder import bead_graph
 from openmm_cgvae.model.flow import Coupling, FlowDistribution
@@ -16,7 +17,9 @@ class Prior(nn.Module):
     """The prior of the paper (section 4.2, appendix E.1).
 
     A bead starts as the sum of the embeddings of its atoms' types, so it knows what
-    it is made of but not where its atoms are.
+    it is made of but not where its atoms are. Distances between beads are the same
+    in the mirror image; with ``prior_input="bonded_frames"`` a bead knows from the
+    start where the beads are that it is bonded to, and their hand.
 
     Parameters
     ----------
@@ -29,7 +32,10 @@ class Prior(nn.Module):
     def __init__(self, config: ModelConfig, n_types: int) -> None:
         super().__init__()
         self.config = config
-        self.embedding = nn.Embedding(n_types, config.n_channels)
+        if config.prior_input == "types":
+            self.embedding = nn.Embedding(n_types, config.n_channels)
+        else:
+            self.features = BeadFeatures(config, n_types)
         self.basis = RadialBasis(config.n_radial, config.bead_cutoff)
         self.messages = nn.ModuleList(
             InvariantMessage(
@@ -93,10 +99,11 @@ class Prior(nn.Module):
         return self.head(self._features(batch, edges))
 
     def _features(self, batch: GraphBatch, edges: Neighbourhood) -> Tensor:
-        fingerprints = self.embedding(batch.atom_types) / self.config.pool_degree
-        scalars = fingerprints.new_zeros(
-            batch.n_beads, self.config.n_channels
-        ).index_add(0, batch.bead_of_atom, fingerprints)
+        if self.config.prior_input == "types":
+            made_of = self.embedding(batch.atom_types) / self.config.pool_degree
+            scalars = pooled(made_of, batch)
+        else:
+            scalars = self.features(batch, BeadFrames.of(batch))
         for message in self.messages:
             scalars = scalars + message(edges, scalars)
         return scalars

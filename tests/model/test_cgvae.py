@@ -12,6 +12,7 @@ from laws import (
     assert_different,
     assert_equivariant,
     assert_invariant,
+    assert_same,
     random_isometry,
 )
 from toys import (
@@ -35,6 +36,7 @@ FORMS = [
     {"atom_degree": 5.0, "pool_degree": 3.0, "bead_degree": 2.0},
     {"prior": "flow", "flow_layers": 3},
 ]
+BONDED = dict.fromkeys(("encoder", "decoder", "prior_input"), "bonded_frames")
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
@@ -51,6 +53,36 @@ class TestEveryForm(ModelLaws):
             for weight in model.prior.parameters():
                 weight += 0.1 * torch.randn_like(weight)
         return model
+
+
+class TestBondedFrames(ModelLaws):
+    @pytest.fixture
+    def model(self, double_precision):  # noqa: ARG002
+        return toy_model(**BONDED)
+
+    def test_a_bead_out_of_reach_changes_nothing(self, model):
+        # The encoder reaches as far as bonds do; a reference may be at any distance.
+        chain = toy_molecule([*range(9), 9, 9])
+        near = toy_batch(chain)
+        noise = toy_noise(near)
+        is_last = near.bead_of_atom == near.n_beads - 1
+        results = []
+        for further in (3.0, 30.0):
+            shift = torch.tensor([20 * model.config.bead_cutoff + further, 0.0, 0.0])
+            moved = near.with_positions(
+                near.bead_positions + shift * (torch.arange(10) == 9)[:, None],
+                near.atom_positions + shift * is_last[:, None],
+            )
+            made = model(moved, noise)
+            results.append(made.posterior.mean)
+        assert_same(results[0][:3], results[1][:3])
+        assert_different(results[0][-1], results[1][-1])
+
+    def test_the_prior_knows_left_from_right(self, model, batch):
+        mirror = batch.bead_positions * torch.tensor([1.0, 1.0, -1.0])
+        made = model.prior(batch).mean
+        other = model.prior(batch.with_positions(mirror)).mean
+        assert_different(made, other)
 
 
 @st.composite

@@ -6,6 +6,7 @@ import pytest
 from openmm_cgvae.model import ModelConfig
 
 WORDS = (
+    "model",
     "encoder",
     "decoder",
     "prior",
