@@ -10,6 +10,7 @@ import numpy as np
 
 from openmm_cgvae.ensemble import AtomisticEnsemble
 from openmm_cgvae.files import written_whole
+from openmm_cgvae.flips import flip_labels
 from openmm_cgvae.frames import Frames, block_split
 from openmm_cgvae.measurement import Measurement, chunks
 from openmm_cgvae.metrics import resolve_rotors, rmsd
@@ -328,6 +329,14 @@ def _measure(
     table, sampler = model.atom_table, Sampler(model)
     made = sampler.reconstruct(truth)
     resolved = resolve_rotors(made, truth, table.rotors)
+    accuracy = {
+        "reconstruction_heavy": rmsd(made, truth, table.is_heavy),
+        "reconstruction_all": rmsd(made, truth),
+        "reconstruction_all_unlabelled": rmsd(resolved, truth),
+    }
+    # Flat groups of samples are turned the standard way; so shall be the truth.
+    order = flip_labels(truth, sampler.flips)
+    truth = truth[np.arange(len(truth))[:, None], order]
     measurement = Measurement(table, model.mapping, truth)
     for part in chunks(len(truth), n_samples, table.n_atoms):
         beads = model.mapping.project(truth[part])
@@ -336,8 +345,6 @@ def _measure(
     return Evaluation(
         n_frames=len(truth),
         n_samples=n_samples,
-        reconstruction_heavy=rmsd(made, truth, table.is_heavy),
-        reconstruction_all=rmsd(made, truth),
-        reconstruction_all_unlabelled=rmsd(resolved, truth),
+        **accuracy,
         **measurement.numbers(),
     )

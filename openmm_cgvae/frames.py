@@ -1,5 +1,6 @@
 """Frames: the positions of a molecule over time, and honest ways to split them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from openmm_cgvae.flips import Flip, flip_labels
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.topology import AtomTable
 
@@ -207,9 +209,11 @@ def interchangeable_rotors(atom_table: AtomTable, mapping: Mapping) -> np.ndarra
 
 
 def canonical_labels(
-    positions: Float[Tensor, "n_frames n_atoms 3"], rotors: np.ndarray
+    positions: Float[Tensor, "n_frames n_atoms 3"],
+    rotors: np.ndarray,
+    flips: Sequence[Flip] = (),
 ) -> tuple[Float[Tensor, "n_frames n_atoms 3"], np.ndarray]:
-    """Turn the labels of every methyl's hydrogens to a standard place.
+    """Turn the labels of methyls, and of flat groups, to a standard place.
 
     The three hydrogens are the same to physics, so a trajectory holds three copies
     of each conformation that differ by labels alone. Turning the labels (never
@@ -222,6 +226,8 @@ def canonical_labels(
         Positions [A].
     rotors : ndarray of int, shape (n_rotors, 6)
         Which hydrogens turn, as `interchangeable_rotors` gives them.
+    flips : sequence of Flip
+        Which groups flip, as `flips.interchangeable_flips` gives them.
 
     Returns
     -------
@@ -231,7 +237,7 @@ def canonical_labels(
         ``order[f, i]`` is the atom whose position atom ``i`` took.
     """
     frames = positions.numpy().astype(np.float64)
-    order = np.tile(np.arange(frames.shape[1]), (len(frames), 1))
+    order = flip_labels(frames, flips)
     rows = np.arange(len(frames))[:, None]
     for reference, neighbour, centre, *hydrogens in rotors.tolist():
         axis = frames[:, centre] - frames[:, neighbour]

@@ -108,6 +108,31 @@ def strain(
     return (excess**2).mean()
 
 
+def crowding(
+    positions: Tensor, batch: GraphBatch, least: Float[Tensor, "n n"]
+) -> Float[Tensor, ""]:
+    """Squared shortfall of distances that are less than ever seen in data [A^2].
+
+    Parameters
+    ----------
+    positions : Tensor, shape (n_atoms, 3)
+        Generated positions [A].
+    batch : GraphBatch
+        Copies of one molecule of n atoms.
+    least : Tensor, shape (n, n)
+        Least distance of every two atoms in data [A]; 0 for pairs that do not count,
+        each atom with itself among them.
+
+    Returns
+    -------
+    Tensor
+        Sum over pairs for every atom, mean over atoms.
+    """
+    structures = positions.reshape(batch.n_molecules, -1, 3)
+    shortfall = torch.relu(least - torch.cdist(structures, structures))
+    return (shortfall**2).sum() / len(positions)
+
+
 def kl_divergence(posterior: Gaussian, prior: Gaussian) -> Float[Tensor, " n_beads"]:
     r"""Divergence of the posterior from the prior, summed over channels.
 

@@ -6,6 +6,7 @@ from typing import SupportsIndex
 import numpy as np
 import torch
 
+from openmm_cgvae.flips import Flip, interchangeable_flips
 from openmm_cgvae.frames import canonical_labels, interchangeable_rotors
 from openmm_cgvae.model import Model
 from openmm_cgvae.noise import (
@@ -45,8 +46,10 @@ class Sampler:
         self.batch_size = batch_size
         # Only labels that can be turned with the beads kept.
         self.rotors = np.empty((0, 6), dtype=np.int64)
+        self.flips: list[Flip] = []
         if model.config.methyl_labels == "canonical":
             self.rotors = interchangeable_rotors(model.atom_table, model.mapping)
+            self.flips = interchangeable_flips(model.atom_table, model.mapping)
 
     def sample(
         self,
@@ -165,7 +168,7 @@ class Sampler:
             What the model makes of them [A].
         """
         given = torch.from_numpy(np.asarray(positions, dtype=np.float64))
-        labelled, order = canonical_labels(given, self.rotors)
+        labelled, order = canonical_labels(given, self.rotors, self.flips)
         made = np.empty(labelled.shape)
         for start in range(0, len(made), self.batch_size):
             chosen = slice(start, start + self.batch_size)
@@ -246,3 +249,26 @@ def checked_seed(seed: SupportsIndex) -> int:
             f"`seed` is {seed!r} but must be a whole number from 0 to 2**63 - 1"
         )
     return number
+
+
+def seed_or_new(seed: int | None) -> int:
+    """Give a seed, drawing a new one for None.
+
+    Parameters
+    ----------
+    seed : int or None
+        What the user gave.
+
+    Returns
+    -------
+    int
+        At least 0 and less than 2**63.
+
+    Raises
+    ------
+    ValueError
+        If the seed is anything else.
+    """
+    if seed is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    return checked_seed(seed)

@@ -218,3 +218,26 @@ class TestStrain:
         mean, std = gaps.norm(dim=-1) + off, torch.full((len(first),), 0.05)
         made = losses.strain(batch.atom_positions, batch, mean, std.double())
         assert made.item() == pytest.approx(cost)
+
+
+class TestCrowding:
+    def test_by_hand(self):
+        batch = toy_batch(toy_molecule([0, 0, 1]), n_frames=2)
+        structures = torch.tensor(
+            [[[0.0, 0, 0], [1, 0, 0], [3, 0, 0]], [[0, 0, 0], [4, 0, 0], [0, 2, 0]]]
+        )
+        least = torch.tensor([[0.0, 0, 2.5], [0, 0, 2.5], [2.5, 2.5, 0]])
+        made = losses.crowding(structures.reshape(-1, 3), batch, least)
+        # 1 and 2 are 0.5 A too close in the first, 0 and 2 in the second; each pair
+        # is counted from both ends, over six atoms.
+        assert made.item() == pytest.approx(4 * 0.5**2 / 6)
+
+    def test_what_data_do_costs_nothing_and_has_finite_slopes(self):
+        batch = toy_batch(MOLECULE, n_frames=3)
+        positions = batch.atom_positions.clone().requires_grad_()
+        frames = batch.atom_positions.reshape(3, -1, 3)
+        least = torch.cdist(frames, frames).amin(0)
+        cost = losses.crowding(positions, batch, least - 1e-9)
+        assert cost.item() == 0.0
+        (slope,) = torch.autograd.grad(cost, positions)
+        assert torch.isfinite(slope).all()

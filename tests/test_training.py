@@ -582,3 +582,12 @@ def test_a_run_killed_while_polishing_goes_on(universe, mapping, tmp_path, monke
             short(universe, mapping, tmp_path / "killed", **STAGES)
     found = short(universe, mapping, tmp_path / "killed", **STAGES)
     assert weights_are_equal(found, expected)
+
+
+def test_polishing_makes_room_in_samples(universe, mapping, tmp_path):
+    options = {"n_epochs": 2, "polish_epochs": 6, "contact_weight": 5.0}
+    short(universe, mapping, tmp_path, **options)
+    with (tmp_path / "polish" / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    crowding = [float(row["validation/crowding_of_samples"]) for row in rows]
+    assert crowding[-1] < crowding[0]

@@ -10,7 +10,7 @@ from openmm_cgvae.sampling import N_SEEDS
 Schedule = Literal["plateau", "cosine"]
 
 _COUNTS = ("n_epochs", "flow_epochs", "batch_size")
-_WEIGHTS = ("bond_weight", "kl_weight", "sample_weight")
+_WEIGHTS = ("bond_weight", "kl_weight", "sample_weight", "contact_weight")
 _SHARES = ("bond_warmup", "kl_warmup")
 
 
@@ -42,6 +42,9 @@ class TrainingConfig:
         beta, the weight of the divergence.
     sample_weight : float
         Weight of the strain of samples while the decoder is polished.
+    contact_weight : float
+        Weight of the crowding of samples while the decoder is polished: atoms more
+        than two bonds apart that are closer than ever in the data, and than 3 A.
     bond_warmup, kl_warmup : float
         Shares of the epochs over which gamma and beta rise from zero. With the graph
         loss at full weight from the first step the hydrogens of a methyl can settle
@@ -68,6 +71,7 @@ class TrainingConfig:
     bond_weight: float = 25.0
     kl_weight: float = 0.05
     sample_weight: float = 25.0
+    contact_weight: float = 0.0
     bond_warmup: float = 0.0
     kl_warmup: float = 0.0
     clip_norm: float = 1.0

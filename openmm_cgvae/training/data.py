@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from openmm_cgvae.flips import interchangeable_flips
 from openmm_cgvae.frames import (
     Frames,
     block_split,
@@ -55,7 +56,9 @@ class TrainingData:
         _check_whole(positions, atom_table)
         if model_config.methyl_labels == "canonical":
             positions, _ = canonical_labels(
-                positions, interchangeable_rotors(atom_table, mapping)
+                positions,
+                interchangeable_rotors(atom_table, mapping),
+                interchangeable_flips(atom_table, mapping),
             )
         beads = torch.from_numpy(mapping.project(positions.numpy()))
         # Far from the origin float32 loses digits, so each frame is centred.

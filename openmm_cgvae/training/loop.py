@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from openmm_cgvae.graphs import GraphBatch
-from openmm_cgvae.losses import objective, strain
+from openmm_cgvae.losses import crowding, objective, strain
 from openmm_cgvae.model import CGVAE, Model, Reconstruction
 from openmm_cgvae.model.gaussian import Gaussian
 from openmm_cgvae.training.config import TrainingConfig
@@ -25,6 +25,7 @@ from openmm_cgvae.training.data import Batches, TrainingData
 MONITORED = "validation/total"
 PATIENCE = 15  # epochs without a better validation loss
 FLOW_FOLDER, POLISH_FOLDER = "prior", "polish"
+FARTHEST_CONTACT = 3.0  # atoms farther apart do not crowd each other [A]
 POLISH_SLOWDOWN = 0.25  # the decoder is nearly where it should be
 SHORT_NAMES = {
     "total": "loss",
@@ -32,6 +33,7 @@ SHORT_NAMES = {
     "bond_length": "graph",
     "kl_divergence": "KL",
     "strain_of_samples": "strain",
+    "crowding_of_samples": "crowding",
 }
 LAST, BEST, LOG = "last.ckpt", "best.ckpt", "metrics.csv"
 
@@ -279,8 +281,8 @@ class _Polish(_Stage):
     Between the latents of two conformations there are some that the encoder never
     gives but the prior draws, and the atoms made of them are strained. Encoder and
     prior stay as they are, and what the data allow costs nothing, so that the spread
-    of the samples stays; only the strain of samples is added to the loss, since
-    nothing else is known of them.
+    of the samples stays; only the strain of samples, and where asked for their
+    crowding, are added to the loss, since nothing else is known of them.
     """
 
     name = "polishing"
@@ -297,6 +299,11 @@ class _Polish(_Stage):
         self.register_buffer("std", distances.std(0), persistent=False)
         self.mean: Tensor
         self.std: Tensor
+        least = _least_distances(frames) if config.contact_weight else None
+        if least is not None:
+            least[first, second] = least[second, first] = 0.0
+        self.register_buffer("least", least, persistent=False)
+        self.least: Tensor | None
 
     @property
     def n_epochs(self) -> int:
@@ -324,9 +331,21 @@ class _Polish(_Stage):
             self.config.bond_weight,
             self.config.kl_weight,
         )
-        of_samples = strain(self.model.decode(batch, drawn), batch, self.mean, self.std)
-        total = terms.total + self.config.sample_weight * of_samples
-        return {**terms.__dict__, "total": total, "strain_of_samples": of_samples}
+        samples = self.model.decode(batch, drawn)
+        extra = {"strain_of_samples": strain(samples, batch, self.mean, self.std)}
+        total = terms.total + self.config.sample_weight * extra["strain_of_samples"]
+        if self.least is not None:
+            extra["crowding_of_samples"] = crowding(samples, batch, self.least)
+            total = total + self.config.contact_weight * extra["crowding_of_samples"]
+        return {**terms.__dict__, **extra, "total": total}
+
+
+def _least_distances(frames: Tensor) -> Tensor:
+    """Find how close every two atoms come, in no case more than a contact."""
+    least = frames.new_full((frames.shape[1],) * 2, FARTHEST_CONTACT)
+    for part in frames.split(256):
+        least = torch.minimum(least, torch.cdist(part, part).amin(0))
+    return least.fill_diagonal_(0.0)
 
 
 class _Keeper(Checkpoint):
