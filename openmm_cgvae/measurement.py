@@ -127,14 +127,13 @@ class Measurement:
             "clashes_all",
         ):
             numbers[name] = float(all_of[name].mean())
+        of_data = self._geometry(self.truth)
         for name in ("bond_length_error", "bond_angle_error"):
             numbers[name] = _root_mean_square(all_of[name])
-            of_data = self._geometry(self.truth)[name]
-            numbers[f"{name}_of_data"] = _root_mean_square(of_data)
+            numbers[f"{name}_of_data"] = _root_mean_square(of_data[name])
         hands = all_of["right_handed"]
         numbers["right_handed"] = float(hands.mean()) if hands.size else np.nan
-        of_data = self._torsions(self.truth)
-        for name, angles in of_data.items():
+        for name, angles in self._torsions(self.truth).items():
             made = all_of[f"torsions_{name}"].reshape(-1, *angles.shape[1:])
             numbers[f"jsd_{name}"] = _mean_divergence(made, angles)
             halves = _mean_divergence(angles[::2], angles[1::2])

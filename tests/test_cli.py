@@ -20,7 +20,10 @@ from openmm_cgvae.pretrained import load_model
 from openmm_cgvae.topology import AtomTable
 from openmm_cgvae.training import Batches, TrainingConfig
 
-VERBS = ("simulate", "map", "train", "sample", "relax", "evaluate", "info", "demo")
+VERBS = (
+    *("simulate", "map", "train", "sample", "relax", "evaluate", "info", "demo"),
+    "benchmark",
+)
 WRITTEN_EXACTLY = 0.0006  # [A], half of the last digit of a PDB file
 XTC_PRECISION = 0.0051
 N_FRAMES = 300

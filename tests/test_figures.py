@@ -130,11 +130,11 @@ def test_overlay_keeps_lengths_in_the_plane_of_the_reference(methanol):
 
 
 def test_overlay_is_not_mirrored(methanol):
-    from openmm_cgvae.figures.overlays import _view
+    from openmm_cgvae.figures._molecules import view_of
 
     _, positions = methanol
     for seen in (positions, positions * [1, 1, 0], positions[:2], -positions):
-        assert np.linalg.det(_view(seen)[1]) == pytest.approx(1.0)
+        assert np.linalg.det(view_of(seen)[1]) == pytest.approx(1.0)
 
 
 def test_near_bonds_are_darker_than_far_ones(methanol):

@@ -6,6 +6,11 @@ import sys
 import warnings
 from collections.abc import Sequence
 
+from openmm_cgvae.cli.benchmarking import (
+    add_benchmark,
+    add_benchmark_settings,
+    as_typed,
+)
 from openmm_cgvae.cli.verbs import VERBS, add_settings
 
 __all__ = ["main", "make_parser"]
@@ -30,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         With 2 where the words make no command, with 0 after help.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    parsed = make_parser(knows_settings=words[:1] == ["train"]).parse_args(words)
+    has_settings = words[:1] in (["train"], ["benchmark"])
+    parsed = make_parser(knows_settings=has_settings).parse_args(words)
+    parsed.command = as_typed(words)
     # Lightning announces its hardware and its sponsors at every start.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     try:
@@ -56,8 +63,8 @@ def make_parser(*, knows_settings: bool = True) -> argparse.ArgumentParser:
     Parameters
     ----------
     knows_settings : bool
-        Whether ``train`` has the options of its config records. To read these takes
-        seconds, which other verbs need not wait for.
+        Whether ``train`` and ``benchmark`` have the options of the config records.
+        To read these takes seconds, which other verbs need not wait for.
 
     Returns
     -------
@@ -69,8 +76,9 @@ def make_parser(*, knows_settings: bool = True) -> argparse.ArgumentParser:
         description="Backmapping of coarse-grained beads to atoms.",
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for add in VERBS:
+    for add in (*VERBS, add_benchmark):
         add(verbs)
     if knows_settings:
         add_settings(verbs.choices["train"])
+        add_benchmark_settings(verbs.choices["benchmark"])
     return parser

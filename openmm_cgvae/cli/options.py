@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
@@ -67,10 +68,12 @@ def file_to_write(text: str) -> str:
     return text
 
 
-def add_fields(group: Any, record: type) -> None:
+def add_fields(group: Any, record: type, without: Collection[str] = ()) -> None:
     """Add an option for every field of a config record, helped by its docstring."""
     described = _described_fields(record)
     for field in dataclasses.fields(record):
+        if field.name in without:
+            continue
         option = "--" + field.name.replace("_", "-")
         text = described.get(field.name, "").replace("%", "%%")
         settings: dict[str, Any] = {"dest": field.name, "help": text}
@@ -94,16 +97,18 @@ def _described_fields(record: type) -> dict[str, str]:
     return described
 
 
-def given_fields(arguments: Arguments, record: type) -> dict[str, Any]:
+def given_fields(
+    arguments: Arguments, record: type, without: Collection[str] = ()
+) -> dict[str, Any]:
     """Give those fields of a config record that the command line sets."""
-    names = [field.name for field in dataclasses.fields(record)]
+    names = [f.name for f in dataclasses.fields(record) if f.name not in without]
     values = {name: getattr(arguments, name) for name in names}
     return {name: value for name, value in values.items() if value is not None}
 
 
 def own_options(arguments: Arguments) -> dict[str, Any]:
     """Give the options of a verb by their names."""
-    ours = {"run", "goes_on"}
+    ours = {"run", "goes_on", "command"}
     return {name: value for name, value in vars(arguments).items() if name not in ours}
 
 

@@ -14,7 +14,17 @@ except ImportError as error:  # pragma: no cover
     ) from error
 
 from openmm_cgvae.figures.curves import training_curves
+from openmm_cgvae.figures.densities import density_maps
+from openmm_cgvae.figures.galleries import gallery
+from openmm_cgvae.figures.model_comparison import compare_models
 from openmm_cgvae.figures.overlays import overlay
 from openmm_cgvae.figures.ramachandran_maps import ramachandran
 
-__all__ = ["overlay", "ramachandran", "training_curves"]
+__all__ = [
+    "compare_models",
+    "density_maps",
+    "gallery",
+    "overlay",
+    "ramachandran",
+    "training_curves",
+]

@@ -1,49 +1,39 @@
 """Molecules in two dimensions: samples over the structure their beads came from."""
 
 import os
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.colors import to_rgb, to_rgba
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 from matplotlib.patheffects import withStroke
 
 from openmm_cgvae.figures import _style
+from openmm_cgvae.figures._molecules import (
+    ELEMENT_COLOURS,
+    MOST_STICK,
+    MOST_THIN,
+    STICK,
+    THIN,
+    draw_sticks,
+    half_bonds,
+    inks_of,
+    view_of,
+)
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.topology import HYDROGEN, AtomTable
+from openmm_cgvae.topology import AtomTable
 
-_ELEMENT_COLOURS = {
-    1: "#B5B5B5",
-    6: "#3A3A3A",
-    7: _style.BLUE,
-    8: _style.VERMILION,
-    16: _style.ORANGE,
-}
 _SMALL = 60  # atoms; larger molecules are drawn without hydrogens by default
 _MOST_NAMED = 6  # samples with an entry of their own in the legend
 _MOST_BEAD_NAMES = 12
 _MARGIN = 0.5  # [A] around what is drawn
 _BELOW = 0.9  # [A] more below, for the scale bar
-_STICK, _MOST_STICK = 0.36, 16.0  # width of the reference's bonds [A], at most [point]
-_THIN, _MOST_THIN = 0.13, 5.0  # width of the samples' bonds [A], at most [point]
-_RIM = 1.2  # white rim on each side of a stick [point]
-_FADE = 0.55  # how much of the colour the furthest bond loses to white
 _BEAD_RADIUS = 1.0  # [A], the least
 _BEAD_INK = "#8A5A00"  # orange, dark enough to read
 _WIDTH, _LEAST_HEIGHT, _MOST_HEIGHT = 8.0, 3.6, 9.0  # [inch]
-
-
-class _Sticks(NamedTuple):
-    """Half bonds to draw: ends [n, 2, 2], depth [n], colour [n, 3], width [n]."""
-
-    ends: np.ndarray
-    depth: np.ndarray
-    colour: np.ndarray
-    width: np.ndarray
 
 
 def overlay(
@@ -111,7 +101,7 @@ def overlay(
     is_drawn = np.ones(atom_table.n_atoms, dtype=bool)
     if not (atom_table.n_atoms <= _SMALL if hydrogens is None else hydrogens):
         is_drawn = atom_table.is_heavy
-    centre, axes_of_view = _view(reference[is_drawn])
+    centre, axes_of_view = view_of(reference[is_drawn])
     seen_reference = (reference - centre) @ axes_of_view
     seen_samples = (samples - centre) @ axes_of_view
     if bead_positions is None and mapping is not None:
@@ -125,17 +115,17 @@ def overlay(
     figure, axes, points_per_angstrom = _canvas(low, high)
     _draw_beads(axes, beads, radii, mapping)
     bonds = atom_table.bonds[is_drawn[atom_table.bonds].all(axis=1)]
-    inks = _inks(atom_table.atomic_numbers, len(samples), colour_by)
-    width = min(_STICK * points_per_angstrom, _MOST_STICK)
+    inks = inks_of(atom_table.atomic_numbers, len(samples), colour_by)
+    width = min(STICK * points_per_angstrom, MOST_STICK)
     # The reference goes underneath as a whole, so that it frames what covers it.
-    _draw_sticks(axes, [_half_bonds(seen_reference, bonds, inks[0], width)], 2)
-    width = min(_THIN * points_per_angstrom, _MOST_THIN)
+    draw_sticks(axes, [half_bonds(seen_reference, bonds, inks[0], width)], 2)
+    width = min(THIN * points_per_angstrom, MOST_THIN)
     sticks = [
-        _half_bonds(sample, bonds, ink, width)
+        half_bonds(sample, bonds, ink, width)
         for sample, ink in zip(seen_samples, inks[1:], strict=True)
     ]
     if sticks:
-        _draw_sticks(axes, sticks, 3)
+        draw_sticks(axes, sticks, 3)
     _draw_scale_bar(axes, low, high)
     _draw_legend(figure, len(samples), colour_by, has_beads=len(beads) > 0)
     _style.save(figure, path)
@@ -182,15 +172,6 @@ def _checked_beads(beads: np.ndarray, mapping: Mapping | None) -> np.ndarray:
     return beads
 
 
-def _view(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centre and right-handed axes: longest, second, towards the eye."""
-    centre = positions.mean(axis=0)
-    axes = np.linalg.svd(positions - centre, full_matrices=True)[2].T
-    # A mirrored picture would show the wrong hand of every stereocentre.
-    axes[:, 2] *= np.sign(np.linalg.det(axes))
-    return centre, axes
-
-
 def _limits(
     atoms: np.ndarray, beads: np.ndarray, radii: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -210,61 +191,6 @@ def _canvas(low: np.ndarray, high: np.ndarray) -> tuple[Figure, Axes, float]:
     axes.set_axis_off()
     points = 72.0 * min(_WIDTH / width, figure_height / height)
     return figure, axes, float(points)
-
-
-def _inks(
-    atomic_numbers: np.ndarray, n_samples: int, colour_by: str
-) -> list[np.ndarray]:
-    """Colours of the atoms of the reference and of each sample, (n_atoms, 3)."""
-    elements = [_ELEMENT_COLOURS.get(n, _style.PURPLE) for n in atomic_numbers.tolist()]
-    by_element = np.array([to_rgb(name) for name in elements])
-    if colour_by == "element":
-        return [0.45 * by_element, *[by_element] * n_samples]
-    # Elements in colour would be mistaken for samples.
-    is_hydrogen = (atomic_numbers == HYDROGEN)[:, None]
-    reference = np.where(is_hydrogen, to_rgb(_style.GREY), to_rgb(_style.BLACK))
-    samples = [
-        np.tile(to_rgb(_style.CYCLE[number % len(_style.CYCLE)]), (len(elements), 1))
-        for number in range(n_samples)
-    ]
-    return [reference, *samples]
-
-
-def _half_bonds(
-    seen: np.ndarray, bonds: np.ndarray, colours: np.ndarray, width: float
-) -> _Sticks:
-    """Two halves of each bond, each in the colour of its atom."""
-    atoms = np.concatenate([bonds[:, 0], bonds[:, 1]])
-    middles = np.tile(seen[bonds].mean(axis=1), (2, 1))
-    ends = np.stack([seen[atoms], middles], axis=1)
-    return _Sticks(
-        ends[:, :, :2],
-        ends[:, :, 2].mean(axis=1),
-        colours[atoms],
-        np.full(len(atoms), width),
-    )
-
-
-def _draw_sticks(axes: Axes, sticks: list[_Sticks], z_order: int) -> None:
-    """Draw far to near, each half bond over a white rim that shows what it hides."""
-    ends, depth, colour, width = (
-        np.concatenate(parts) for parts in zip(*sticks, strict=True)
-    )
-    order = np.argsort(depth, kind="stable")
-    ends, depth, colour, width = ends[order], depth[order], colour[order], width[order]
-    span = np.ptp(depth) if len(depth) else 0.0
-    far = (depth.max() - depth) / span if span > 0 else 0.0 * depth
-    faded = colour + _FADE * far[:, None] * (1.0 - colour)
-    rims = ends + 0.2 * (ends.mean(axis=1, keepdims=True) - ends)
-    axes.add_collection(
-        LineCollection(
-            list(np.stack([rims, ends], axis=1).reshape(-1, 2, 2)),
-            colors=np.stack([np.ones_like(faded), faded], axis=1).reshape(-1, 3),
-            linewidths=np.stack([width + 2 * _RIM, width], axis=1).reshape(-1),
-            capstyle="round",
-            zorder=z_order,
-        )
-    )
 
 
 def _bead_radii(
@@ -321,7 +247,7 @@ def _draw_legend(
             label = f"sample {number + 1}"
             handles.append(Line2D([], [], color=colour, linewidth=3, label=label))
     elif n_samples:
-        colour = _style.BLUE if colour_by == "sample" else _ELEMENT_COLOURS[6]
+        colour = _style.BLUE if colour_by == "sample" else ELEMENT_COLOURS[6]
         label = "1 sample" if n_samples == 1 else f"{n_samples} samples"
         handles.append(Line2D([], [], color=colour, linewidth=2.5, label=label))
     if has_beads:
