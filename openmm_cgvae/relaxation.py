@@ -3,10 +3,13 @@
 This room works on arrays; ensembles are made from what it returns in the next.
 """
 
-from collections.abc import Iterator
+import os
+import time
+import uuid
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from multiprocessing import get_context
 from typing import Any
 
@@ -22,7 +25,9 @@ from openmm_cgvae.openmm_system import find_platform
 __all__ = ["Minimisation", "RelaxationSettings", "minimise_restrained"]
 
 # Several chunks a worker, so that none waits long for the slowest at the end.
-CHUNKS_PER_WORKER = 4
+CHUNKS_PER_WORKER = 16
+# Other processes are not started for less: so long they take to be ready [CPU s].
+SECONDS_TO_START = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +109,10 @@ def minimise_restrained(
     boxes : ndarray, shape (n_samples, 6), optional
         Unit cells [Angstrom, degrees], read if the System is periodic.
     workers : int
-        Number of processes; each has a Context of its own. Scripts that ask for more
-        than one need ``if __name__ == "__main__":``, as always with spawned processes.
+        Number of processes, this one included; each has a Context of its own. Others
+        are started where there is work for more than a second. Scripts that ask for
+        more than one need ``if __name__ == "__main__":``, as always with spawned
+        processes.
     progress : bool
         Whether to show a progress bar.
 
@@ -130,16 +137,14 @@ def minimise_restrained(
     if mapping is not None and bead_positions is None:
         bead_positions = mapping.project(positions)
     samples = _Samples(positions, bead_positions, boxes)
-    outcomes: Iterator[Outcome]
-    if workers == 1 or len(positions) < 2:
+    bar = tqdm(total=len(positions), disable=not progress, desc="relaxing", unit="")
+    with bar:
         minimiser = Minimiser(system, mapping, settings)
-        outcomes = map(minimiser.relax, *samples.columns())
-    else:
-        outcomes = _in_processes(system, mapping, settings, samples, workers)
-    bar = tqdm(
-        outcomes, total=len(positions), disable=not progress, desc="relaxing", unit=""
-    )
-    return _gather(list(bar), positions.shape)
+        if workers == 1 or len(positions) < 2:
+            outcomes = _relax(minimiser, samples, bar)
+        else:
+            outcomes = _in_processes(minimiser, samples, workers, bar)
+    return _gather(outcomes, positions.shape)
 
 
 @dataclass(frozen=True)
@@ -170,40 +175,85 @@ class _Samples:
 
 @dataclass(frozen=True)
 class _Job:
-    """What a worker needs to begin."""
+    """What a worker needs to begin; it begins once for each token."""
 
-    system_xml: str
-    mapping: Mapping | None
-    settings: RelaxationSettings
+    token: str
+    system_xml: str = field(compare=False)
+    mapping: Mapping | None = field(compare=False)
+    settings: RelaxationSettings = field(compare=False)
+
+    @classmethod
+    def of(cls, minimiser: Minimiser) -> "_Job":
+        settings = minimiser.settings
+        platform = find_platform(settings.platform)
+        if platform is not None:
+            # A Platform does not pickle, its name does.
+            settings = replace(settings, platform=platform.getName())
+        system_xml = openmm.XmlSerializer.serialize(minimiser.system)
+        return cls(uuid.uuid4().hex, system_xml, minimiser.mapping, settings)
 
     def run(self, samples: _Samples) -> list[Outcome]:
-        system = openmm.XmlSerializer.deserialize(self.system_xml)
-        minimiser = Minimiser(system, self.mapping, self.settings)
-        return list(map(minimiser.relax, *samples.columns()))
+        return list(map(_minimiser(self).relax, *samples.columns()))
+
+
+@lru_cache(maxsize=1)
+def _minimiser(job: _Job) -> Minimiser:
+    system = openmm.XmlSerializer.deserialize(job.system_xml)
+    return Minimiser(system, job.mapping, job.settings)
+
+
+def _relax(minimiser: Minimiser, samples: _Samples, bar: tqdm) -> list[Outcome]:
+    outcomes = []
+    for outcome in map(minimiser.relax, *samples.columns()):
+        outcomes.append(outcome)
+        bar.update()
+    return outcomes
 
 
 def _in_processes(
-    system: openmm.System,
-    mapping: Mapping | None,
-    settings: RelaxationSettings,
-    samples: _Samples,
-    workers: int,
-) -> Iterator[Outcome]:
-    platform = find_platform(settings.platform)
-    if platform is not None:
-        # A Platform does not pickle, its name does.
-        settings = replace(settings, platform=platform.getName())
-    job = _Job(openmm.XmlSerializer.serialize(system), mapping, settings)
+    minimiser: Minimiser, samples: _Samples, workers: int, bar: tqdm
+) -> list[Outcome]:
+    """Share the samples with other processes as soon as these are ready.
+
+    OpenMM's minimiser does not let go of Python while a reporter listens, so threads
+    would wait for each other.
+    """
+    chunks = dict(enumerate(samples.split(workers * CHUNKS_PER_WORKER)))
+    started = time.process_time()
+    done = {0: _relax(minimiser, chunks.pop(0), bar)}
+    if (time.process_time() - started) * len(chunks) < SECONDS_TO_START:
+        done |= {place: _relax(minimiser, chunks[place], bar) for place in chunks}
+        return _in_order(done)
     # Spawned, since forking a process that has used threads may hang.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        try:
-            for chunk in pool.map(job.run, samples.split(workers * CHUNKS_PER_WORKER)):
-                yield from chunk
-        except BrokenProcessPool as error:
-            raise RuntimeError(
-                f"`workers` is {workers} but a worker process died; in a script, call "
-                "this under `if __name__ == '__main__':`, or use workers=1"
-            ) from error
+    pool = ProcessPoolExecutor(workers - 1, mp_context=get_context("spawn"))
+    try:
+        ready = pool.submit(os.getpid)
+        while chunks and not ready.done():
+            place = next(iter(chunks))
+            done[place] = _relax(minimiser, chunks.pop(place), bar)
+        if chunks:
+            ready.result()
+            job = _Job.of(minimiser)
+            futures = {p: pool.submit(job.run, chunk) for p, chunk in chunks.items()}
+            # This process works too, on what none of the others has taken yet.
+            for place, future in futures.items():
+                if future.cancel():
+                    done[place] = _relax(minimiser, chunks[place], bar)
+            for place in futures.keys() - done.keys():
+                done[place] = futures[place].result()
+                bar.update(len(done[place]))
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            f"`workers` is {workers} but a worker process died; in a script, call "
+            "this under `if __name__ == '__main__':`, or use workers=1"
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return _in_order(done)
+
+
+def _in_order(done: dict[int, list[Outcome]]) -> list[Outcome]:
+    return [outcome for place in sorted(done) for outcome in done[place]]
 
 
 def _gather(outcomes: list[Outcome], shape: tuple[int, ...]) -> Minimisation:

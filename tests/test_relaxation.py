@@ -1,4 +1,7 @@
+import os
+import pickle
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 import MDAnalysis as mda
@@ -231,7 +234,27 @@ def test_samples_do_not_influence_each_other(system, mapping, noisy) -> None:
         np.testing.assert_array_equal(alone.positions[0], together.positions[sample])
 
 
-def test_two_workers_give_what_one_gives(system, mapping, noisy) -> None:
+@pytest.fixture
+def is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let other processes be started for a few samples."""
+    monkeypatch.setattr(relaxation, "SECONDS_TO_START", 0.0)
+
+
+class ReadyPool(ProcessPoolExecutor):
+    """Begins when the other process is there, so that it has work to do."""
+
+    def submit(self, *given):
+        future = super().submit(*given)
+        if given[0] is os.getpid:
+            future.result()
+        return future
+
+
+@pytest.mark.usefixtures("is_worth_it")
+def test_two_workers_give_what_one_gives(
+    system, mapping, noisy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relaxation, "ProcessPoolExecutor", ReadyPool)
     start = noisy(0.2, 5)
     settings = RelaxationSettings(
         recentre=True, platform=openmm.Platform.getPlatformByName("Reference")
@@ -239,6 +262,36 @@ def test_two_workers_give_what_one_gives(system, mapping, noisy) -> None:
     serial = minimise_restrained(system, start, mapping, settings=settings)
     parallel = minimise_restrained(system, start, mapping, settings=settings, workers=2)
     assert same(serial, parallel)
+
+
+def test_no_process_is_started_for_little_work(
+    system, mapping, noisy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relaxation, "ProcessPoolExecutor", None)
+    start = noisy(0.2, 4)
+    serial = minimise_restrained(system, start, mapping)
+    parallel = minimise_restrained(system, start, mapping, workers=2)
+    assert same(serial, parallel)
+
+
+def test_a_worker_makes_one_context(
+    system, mapping, noisy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, original = [], minimiser._make_context
+    monkeypatch.setattr(
+        minimiser,
+        "_make_context",
+        lambda *given: made.append(given) or original(*given),
+    )
+    job = relaxation._Job(
+        "one", openmm.XmlSerializer.serialize(system), mapping, RelaxationSettings()
+    )
+    start = noisy(0.2, 4)
+    samples = relaxation._Samples(start, mapping.project(start), None)
+    for chunk in samples.split(4):
+        # Every chunk comes with a copy of the job.
+        assert len(pickle.loads(pickle.dumps(job)).run(chunk)) == 1
+    assert len(made) == 1
 
 
 def test_forces_of_the_caller_are_left_alone(system, mapping, noisy) -> None:
@@ -321,12 +374,13 @@ def test_only_lost_coordinates_are_forgiven(
         minimise_restrained(system, start, mapping)
 
 
+@pytest.mark.usefixtures("is_worth_it")
 def test_a_dead_worker_is_explained(
     system, mapping, noisy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_) -> None:
         raise BrokenProcessPool("gone")
 
-    monkeypatch.setattr(relaxation.ProcessPoolExecutor, "map", die)
+    monkeypatch.setattr(relaxation.ProcessPoolExecutor, "submit", die)
     with pytest.raises(RuntimeError, match="`workers` is 2 but a worker process died"):
         minimise_restrained(system, noisy(0.1, 2), mapping, workers=2)
