@@ -26,12 +26,14 @@ def assemble(
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.argsort(order)
-    masses = _masses(group) if isinstance(weights, str) and weights == "mass" else None
+    by_mass = isinstance(weights, str) and weights == "mass"
+    masses = atom_masses(group) if by_mass else None
     bead_names = [names[atom] for atom in first[order]]
     return Mapping(rank[inverse], weights, bead_names=bead_names, masses=masses)
 
 
-def _masses(group: "mda.AtomGroup") -> np.ndarray:
+def atom_masses(group: "mda.AtomGroup") -> np.ndarray:
+    """Return the masses, which have to be there."""
     try:
         return group.masses
     except NoDataError as error:

@@ -4,11 +4,11 @@ from typing import Any
 
 import MDAnalysis as mda
 import numpy as np
-from MDAnalysis.exceptions import NoDataError
-from MDAnalysis.lib.distances import capped_distance, distance_array
+from MDAnalysis.lib.distances import capped_distance
 
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.schemes.assembly import assemble, checked_group, residue_label
+from openmm_cgvae.schemes.hydrogens import heavy_of_atom
 
 ACYL_CAPS = {"ACE", "FOR"}
 AMINE_CAPS = {"NME", "NMA", "NHE", "NH2"}
@@ -80,17 +80,13 @@ def peptide_units(
 
 def _units(group: "mda.AtomGroup") -> np.ndarray:
     """Return for each atom "CO", "NH", "CA", "SC" or "CH3": its piece of a residue."""
-    is_hydrogen = _is_hydrogen(group)
+    parents = heavy_of_atom(group)
+    is_heavy = parents == np.arange(len(group))
     units = np.empty(len(group), dtype="<U3")
     for residue in group.residues:
-        inside = np.flatnonzero(group.resindices == residue.resindex)
-        heavy, hydrogens = inside[~is_hydrogen[inside]], inside[is_hydrogen[inside]]
+        heavy = np.flatnonzero((group.resindices == residue.resindex) & is_heavy)
         units[heavy] = _heavy_units(group[heavy].names.tolist(), residue)
-        distances = distance_array(
-            group[hydrogens].positions, group[heavy].positions, box=group.dimensions
-        )
-        units[hydrogens] = units[heavy][np.argmin(distances, axis=1)]
-    return units
+    return units[parents]
 
 
 def _heavy_units(names: list[str], residue: "mda.core.groups.Residue") -> list[str]:
@@ -122,15 +118,3 @@ def _peptide_bonds(group: "mda.AtomGroup") -> np.ndarray:
         return_distances=False,
     )
     return np.column_stack([carbons[pairs[:, 0]], nitrogens[pairs[:, 1]]])
-
-
-def _is_hydrogen(group: "mda.AtomGroup") -> np.ndarray:
-    """Tell hydrogens by element, or by name where elements are missing."""
-    try:
-        symbols = [symbol.strip().upper() for symbol in group.elements]
-    except NoDataError:
-        symbols = [""]
-    if all(symbols):
-        return np.array([symbol in ("H", "D") for symbol in symbols])
-    # Safe in a peptide, where no heavy atom has a name that begins with H.
-    return np.array([name.lstrip("0123456789")[:1] == "H" for name in group.names])

@@ -11,8 +11,10 @@ from openmm_cgvae.mapping import Mapping
 
 def bead_universe(atoms: "mda.AtomGroup", mapping: Mapping) -> mda.Universe:
     """Return the beads' topology, with no trajectory yet."""
-    _, first = np.unique(mapping.bead_of_atom, return_index=True)
-    representatives = atoms[first]
+    # By atoms that have a weight: caps may belong to a bead of the next residue.
+    weighted = np.flatnonzero(mapping.weights)
+    _, first = np.unique(mapping.bead_of_atom[weighted], return_index=True)
+    representatives = atoms[weighted[first]]
     residues = representatives.residues
     segments = residues.segments
     beads = mda.Universe.empty(
