@@ -211,15 +211,16 @@ class Sampler:
         copies: np.ndarray,
     ) -> np.ndarray:
         """Turn each rotor's labels by 0, 1 or 2 places: all three are as likely."""
-        order = np.tile(np.arange(atoms.shape[1]), (len(atoms), 1))
         # Another stream than the latents': the complement of a seed is no seed.
         raw = random_bits(
             ~np.asarray(seed, dtype=np.uint64), frames, copies, len(self.rotors)
         )
+        rows = np.arange(len(atoms))[:, None]
+        turned = atoms.copy()
         for rotor, turns in zip(self.rotors, (raw % np.uint64(3)).T, strict=True):
             places = (np.arange(3) + turns.astype(np.int64)[:, None]) % 3
-            order[:, rotor[3:]] = rotor[3:][places]
-        return atoms[np.arange(len(atoms))[:, None], order]
+            turned[:, rotor[3:]] = atoms[rows, rotor[3:][places]]
+        return turned
 
 
 def checked_seed(seed: SupportsIndex) -> int:

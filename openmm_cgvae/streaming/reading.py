@@ -151,15 +151,18 @@ class BlockReader:
         file, indices = self._file, self.beads.group.indices
         frames = []
         chosen: Any = None
+        place = file.tell()
         for number in numbers:
-            if file.tell() != number:
+            if place != number:
                 file.seek(number)
             frame = file.read()
-            if not getattr(frame, "hasx", True):
-                raise OSError("a frame without positions")
+            place = number + 1
             if chosen is None:
                 is_all = np.array_equal(indices, np.arange(len(frame.x)))
                 chosen = slice(None) if is_all else indices
+                has_all_positions = type(file) is XTCFile
+            if not (has_all_positions or frame.hasx):
+                raise OSError("a frame without positions")
             frames.append((frame.x[chosen], frame.box, frame.time))
         return frames
 
