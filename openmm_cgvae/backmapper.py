@@ -7,25 +7,26 @@ from pathlib import Path
 import MDAnalysis as mda
 import numpy as np
 
+from openmm_cgvae.bead_matching import bead_names_of
 from openmm_cgvae.beads import Beads, check_group
 from openmm_cgvae.ensemble import AtomisticEnsemble
 from openmm_cgvae.export import check_ending
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import Model
-from openmm_cgvae.molecules import repeat
+from openmm_cgvae.molecules import beside, particle_table, repeat
+from openmm_cgvae.packing import fitted_samples
 from openmm_cgvae.pretrained import find_model, load_model
-from openmm_cgvae.recognition import check_beads, find_molecules, wanted_beads
-from openmm_cgvae.sampling import Sampler, checked_seed
+from openmm_cgvae.recognition import check_bonds, recognise
+from openmm_cgvae.sampling import Sampler, seed_or_new
 from openmm_cgvae.streaming import Backend, Job, WrittenTrajectory, backmap_frames
 from openmm_cgvae.streaming.backends import check_backend
-from openmm_cgvae.streaming.parts import INTERMEDIATE, ROWS_OF_FRAMES
+from openmm_cgvae.streaming.parts import INTERMEDIATE, ROWS_OF_FRAMES, files_of
 from openmm_cgvae.topology import AtomTable
 
 # Enough that opening and closing files costs nothing, little enough to keep memory
 # small, and not to lose much if a run is killed.
 N_FRAMES_READ_AT_ONCE = 1024
 N_ATOMS_MADE_AT_ONCE = 2**18
-SAMPLE_FIELD = "{sample}"
 
 
 class Backmapper:
@@ -34,24 +35,28 @@ class Backmapper:
     Parameters
     ----------
     universe : MDAnalysis.Universe or AtomGroup
-        The beads, in the order of the model's beads; of one molecule, or of any
-        number of them one after the other.
+        The beads, of one molecule or of any number of them. Those of a molecule may
+        be in another order than the model's if names and residue numbers tell which
+        is which.
     model : Model, str or path-like, optional
         A model, the name of one that ships with the package, or a model file. By
-        default the shipped model with the universe's own residue and bead names,
-        those of one molecule.
+        default the shipped model with the universe's own residue and bead names.
     batch_size : int
         Structures decoded at once; results do not depend on it.
-    unknown : {"raise", "drop"}
-        What to do with beads that are not of the model's molecules, by the names of
-        beads and residues. They are no part of the structures if dropped.
+    unknown : {"raise", "drop", "keep"}
+        What to do with particles that are not of the model's molecules, by the names
+        of beads and residues. They are no part of the structures if dropped; if kept,
+        they come as they are after the atoms of all molecules.
 
     Attributes
     ----------
     model : Model
         The model in use.
-    beads, dropped : MDAnalysis.AtomGroup
-        The beads that are backmapped, and those that are left out.
+    beads, dropped, kept : MDAnalysis.AtomGroup
+        The beads that are backmapped, in the order of the model; those that are left
+        out; and those that are put beside the atoms.
+    is_reordered : bool
+        Whether the beads were put into the model's order.
 
     Raises
     ------
@@ -84,31 +89,37 @@ class Backmapper:
     ) -> None:
         group = universe.atoms
         check_group(group)
-        if unknown not in ("raise", "drop"):
+        if unknown not in ("raise", "drop", "keep"):
             raise ValueError(
-                f"`unknown` is {unknown!r} but must be 'raise' or 'drop', for beads "
-                "the model does not know"
+                f"`unknown` is {unknown!r} but must be 'raise', 'drop' or 'keep', for "
+                "beads the model does not know"
             )
+        allows_others = unknown != "raise"
         if model is None:
-            model = find_model(group)
+            model = find_model(group, allows_others=allows_others)
         elif not isinstance(model, Model):
             model = load_model(model)
         self.model = model
-        self.dropped = group[[]]
-        if unknown == "drop":
-            group, self.dropped = find_molecules(group, wanted_beads(model))
-        check_beads(group, model)
-        self.beads = group
-        self._source = Beads(group, model.mapping.n_beads)
+        found = recognise(group, model, allows_others=allows_others)
+        check_bonds(found)
+        self.beads = found.known
+        self.is_reordered = found.is_reordered
+        nothing = group[[]]
+        self.dropped = found.others if unknown == "drop" else nothing
+        self.kept = found.others if unknown == "keep" else nothing
+        self._source = Beads(self.beads, model.mapping.n_beads, self.kept)
         self._sampler = Sampler(model, batch_size)
 
     def __repr__(self) -> str:
         """Give one line."""
-        rest = f", {len(self.dropped)} others left out" if len(self.dropped) else ""
-        return (
-            f"<Backmapper from {len(self.beads)} beads to "
-            f"{self.atom_table.describe()}{rest}>"
-        )
+        molecule = self.model.atom_table.describe()
+        times = f"{self.n_molecules} times " if self.n_molecules > 1 else ""
+        groups = ((self.dropped, "left out"), (self.kept, "kept as they are"))
+        notes = [f"{len(group)} others {what}" for group, what in groups if len(group)]
+        if self.is_reordered:
+            notes.append("put in the model's order")
+        about = "".join(f", {note}" for note in notes)
+        return f"<Backmapper from {len(self.beads)} beads to {times}{molecule}{about}>"
 
     @property
     def n_molecules(self) -> int:
@@ -117,19 +128,26 @@ class Backmapper:
 
     @cached_property
     def atom_table(self) -> AtomTable:
-        """The atoms of all molecules."""
-        return repeat(self.model.atom_table, self.n_molecules)
+        """The atoms of all molecules, and what is kept beside them."""
+        table = repeat(self.model.atom_table, self.n_molecules)
+        return beside(table, particle_table(self.kept)) if len(self.kept) else table
 
     @cached_property
     def mapping(self) -> Mapping:
-        """The beads of all molecules."""
-        return repeat(self.model.mapping, self.n_molecules)
+        """The beads of all molecules, and what is kept, each a bead of its own."""
+        mapping = repeat(self.model.mapping, self.n_molecules)
+        if not len(self.kept):
+            return mapping
+        names = [bead for _, bead in bead_names_of(self.kept)]
+        alone = Mapping(np.arange(len(names)), np.ones(len(names)), bead_names=names)
+        return beside(mapping, alone)
 
     def sample(
         self,
         n: int = 1,
         seed: int | None = None,
         *,
+        candidates: int = 1,
         correlation_time: float | None = None,
     ) -> AtomisticEnsemble:
         """Draw atomistic structures for the current frame.
@@ -141,6 +159,10 @@ class Backmapper:
         seed : int, optional
             The same seed gives the same atoms. By default a new one is drawn and
             noted in the ``info`` of every state.
+        candidates : int
+            Structures made of each molecule for one sample; of these the ones are
+            taken that overlap least with the other molecules, see
+            `packing.fit_together`. With one, molecules know nothing of each other.
         correlation_time : float, optional
             As in `run`, whose frames are these samples.
 
@@ -152,23 +174,26 @@ class Backmapper:
         Raises
         ------
         ValueError
-            If ``n`` is less than one or a bead has no position.
+            If ``n`` or ``candidates`` is less than one, or a bead has no position.
         """
-        n, seed = _checked_count(n), seed_or_new(seed)
+        n, seed = _checked_count("n", n), seed_or_new(seed)
+        candidates = _checked_count("candidates", candidates)
         frame = self._source.read()
         beads = frame.positions
-        atoms = self._sampler.sample_many(
+        made = self._sampler.sample_many(
             beads[None],
             np.array([frame.number]),
-            n,
+            n * candidates,
             seed,
             self._in_frames(correlation_time),
-        )[0]
+        )
+        atoms = fitted_samples(made, candidates, [frame.box]).reshape(n, -1, 3)
+        others = np.broadcast_to(frame.others, (n, *frame.others.shape))
         return AtomisticEnsemble(
             self.atom_table,
-            atoms.reshape(n, -1, 3),
+            np.concatenate([atoms, others], axis=1),
             mapping=self.mapping,
-            bead_positions=beads.reshape(-1, 3),
+            bead_positions=np.concatenate([beads.reshape(-1, 3), frame.others]),
             box=frame.box,
             info=[
                 {
@@ -188,6 +213,7 @@ class Backmapper:
         step: int | None = None,
         *,
         n: int = 1,
+        candidates: int = 1,
         output: str | os.PathLike[str],
         seed: int = 0,
         progress: bool = True,
@@ -210,6 +236,8 @@ class Backmapper:
             Which frames, as in a slice.
         n : int
             Samples of each frame, written as consecutive frames.
+        candidates : int
+            Structures of each molecule to choose from for one sample, as in `sample`.
         output : path-like
             Any trajectory format MDAnalysis writes, by its extension. With
             ``{sample}`` in its name every sample index has a file of its own.
@@ -245,7 +273,8 @@ class Backmapper:
             position, the format is unknown, or it holds one structure and there are
             more, or an unfinished run with other settings is in the way.
         """
-        n, seed = _checked_count(n), seed_or_new(seed)
+        n, seed = _checked_count("n", n), seed_or_new(seed)
+        candidates = _checked_count("candidates", candidates)
         if on_error not in ("raise", "skip"):
             raise ValueError(
                 f"`on_error` is {on_error!r} but must be 'raise' or 'skip'"
@@ -259,12 +288,12 @@ class Backmapper:
                 f"frame of {trajectory.n_frames}; choose frames that exist"
             )
         path = Path(output)
-        outputs = _files_of(path, n)
+        outputs = files_of(path, n)
         n_structures = len(numbers) * n // len(outputs)
         for each in outputs:
             check_ending(each, n_structures, "output")
         ending = path.suffix[1:].lower()
-        n_structures = self.n_molecules * n
+        n_structures = self.n_molecules * n * candidates
         frames_per_block = min(
             N_FRAMES_READ_AT_ONCE // n_structures,
             N_ATOMS_MADE_AT_ONCE // (n_structures * self.model.mapping.n_atoms),
@@ -276,12 +305,14 @@ class Backmapper:
             frames=numbers,
             frames_per_block=max(1, frames_per_block),
             n=n,
+            candidates=candidates,
             seed=seed,
             correlation=self._in_frames(correlation_time),
             is_split=len(outputs) > 1,
             skips=on_error == "skip",
             format=ending if ending in ROWS_OF_FRAMES else INTERMEDIATE,
             folder=path.with_name(f"{path.name}.parts"),
+            atom_table=self.atom_table,
         )
         here = trajectory.frame
         try:
@@ -302,43 +333,10 @@ class Backmapper:
         return float(correlation_time) / float(self.beads.universe.trajectory.dt)
 
 
-def _files_of(path: Path, n: int) -> list[Path]:
-    """Give the file, or one for each sample index if the name asks for it."""
-    if SAMPLE_FIELD not in path.name:
-        return [path]
-    return [
-        path.with_name(path.name.replace(SAMPLE_FIELD, str(sample)))
-        for sample in range(n)
-    ]
-
-
-def _checked_count(n: int) -> int:
+def _checked_count(name: str, n: int) -> int:
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise ValueError(
-            f"`n` is {n!r} but must be a whole number of at least 1; ask for one "
-            "sample or more"
+            f"`{name}` is {n!r} but must be a whole number of at least 1; ask for one "
+            "or more"
         )
     return int(n)
-
-
-def seed_or_new(seed: int | None) -> int:
-    """Give a seed, drawing a new one for None.
-
-    Parameters
-    ----------
-    seed : int or None
-        What the user gave.
-
-    Returns
-    -------
-    int
-        At least 0 and less than 2**63.
-
-    Raises
-    ------
-    ValueError
-        If the seed is anything else.
-    """
-    if seed is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    return checked_seed(seed)

@@ -27,12 +27,15 @@ class BeadFrame:
         Bead centres, every molecule whole [A].
     box : ndarray, shape (6,), or None
         Unit cell [A, degrees].
+    others : ndarray of float64, shape (n_others, 3)
+        Particles beside the molecules, as they are [A].
     """
 
     number: int
     time: float
     positions: np.ndarray
     box: np.ndarray | None
+    others: np.ndarray
 
 
 class Beads:
@@ -44,6 +47,8 @@ class Beads:
         The beads, molecule after molecule.
     n_beads : int
         Beads of one molecule.
+    others : MDAnalysis.AtomGroup, optional
+        Particles of the same universe that are read along with them.
 
     Raises
     ------
@@ -58,7 +63,12 @@ class Beads:
     (2, (2, 3, 3))
     """
 
-    def __init__(self, group: "mda.AtomGroup", n_beads: int) -> None:
+    def __init__(
+        self,
+        group: "mda.AtomGroup",
+        n_beads: int,
+        others: "mda.AtomGroup | None" = None,
+    ) -> None:
         check_group(group)
         if len(group) % n_beads:
             raise ValueError(
@@ -67,6 +77,7 @@ class Beads:
             )
         self.group = group
         self.n_beads = n_beads
+        self.others = group[[]] if others is None else others
 
     @property
     def n_molecules(self) -> int:
@@ -101,20 +112,28 @@ class Beads:
                     "out the frame"
                 ) from error
         timestep = trajectory.ts
-        positions = self.group.positions.astype(np.float64)
-        if not np.isfinite(positions).all():
-            bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
-            raise BadFrameError(
-                f"`universe` has no position for bead {bad[0]} in frame "
-                f"{timestep.frame} (not a number); mend or leave out the frame"
-            )
+        positions = _positions_of(self.group)
+        others = _positions_of(self.others)
         time = _time_of(timestep)
         molecules = positions.reshape(self.n_molecules, self.n_beads, 3)
         box = timestep.dimensions
         if box is None or not np.any(box[:3]):
-            return BeadFrame(timestep.frame, time, molecules, None)
+            return BeadFrame(timestep.frame, time, molecules, None, others)
         box = np.array(box)
-        return BeadFrame(timestep.frame, time, made_whole(molecules, box), box)
+        whole = made_whole(molecules, box)
+        return BeadFrame(timestep.frame, time, whole, box, others)
+
+
+def _positions_of(group: "mda.AtomGroup") -> np.ndarray:
+    positions = group.positions.astype(np.float64)
+    if not np.isfinite(positions).all():
+        bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))[0]
+        raise BadFrameError(
+            f"`universe` has no position for bead {bad} in frame "
+            f"{group.universe.trajectory.frame} (not a number); mend or leave out the "
+            "frame"
+        )
+    return positions
 
 
 def _time_of(timestep: Timestep) -> float:

@@ -318,6 +318,7 @@ class AtomisticEnsemble(Sequence[AtomisticState]):
             self.mapping,
             self.bead_positions,
             np.array(numbers, dtype=np.int64),
+            self.box,
         )
 
 

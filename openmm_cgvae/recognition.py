@@ -1,12 +1,16 @@
 """Which beads of a universe are the molecules of a model."""
 
-from collections.abc import Sequence
-
 import MDAnalysis as mda
 import numpy as np
 
+from openmm_cgvae.bead_matching import (
+    BeadName,
+    FoundMolecules,
+    bead_names_of,
+    find_molecules,
+    spell,
+)
 from openmm_cgvae.model import Model
-from openmm_cgvae.pretrained import BeadName, bead_names_of, spell
 
 
 def wanted_beads(model: Model) -> list[BeadName]:
@@ -28,8 +32,10 @@ def wanted_beads(model: Model) -> list[BeadName]:
     return list(zip(residues, mapping.bead_names, strict=True))
 
 
-def check_beads(group: "mda.AtomGroup", model: Model) -> None:
-    """Check that beads are those of molecules of a model, in its order.
+def recognise(
+    group: "mda.AtomGroup", model: Model, *, allows_others: bool = False
+) -> FoundMolecules:
+    """Find the molecules of a model among beads.
 
     Parameters
     ----------
@@ -37,97 +43,95 @@ def check_beads(group: "mda.AtomGroup", model: Model) -> None:
         The beads.
     model : Model
         The model.
-
-    Raises
-    ------
-    ValueError
-        If they are not; names are compared where the beads have them.
-    """
-    table, mapping = model.atom_table, model.mapping
-    n_beads = len(group)
-    residues = [residue for residue, _ in bead_names_of(group)]
-    wanted = [residue for residue, _ in wanted_beads(model)]
-    n_molecules, rest = divmod(n_beads, mapping.n_beads)
-    is_known = residues == wanted * n_molecules
-    if n_beads == table.n_atoms and n_molecules != 1 and not is_known:
-        raise ValueError(
-            f"`universe` has {n_beads} atoms, as many as the model makes, but "
-            "beads are wanted; use coarse_grain(universe, model.mapping)"
-        )
-    if rest or (all(residues) and not is_known):
-        _say_what_is_unknown(group, wanted_beads(model))
-    if rest:
-        raise ValueError(
-            f"`universe` has {n_beads} beads but the model has {mapping.n_beads} "
-            f"for {table.describe()}; select those of whole molecules or choose "
-            "another model"
-        )
-    if all(residues) and not is_known:
-        raise ValueError(
-            f"`universe` has beads of the residues {_shortened(residues)} but the "
-            f"model's are {' '.join(wanted)}; order the beads so or choose another "
-            "model"
-        )
-
-
-def find_molecules(
-    group: "mda.AtomGroup", wanted: Sequence[BeadName]
-) -> "tuple[mda.AtomGroup, mda.AtomGroup]":
-    """Find the molecules of one kind among others by the names of their beads.
-
-    Parameters
-    ----------
-    group : MDAnalysis.AtomGroup
-        Beads of any molecules.
-    wanted : sequence of (str, str)
-        Residue name and bead name of each bead of the molecule, in order.
+    allows_others : bool
+        Whether there may be beads that are not of its molecules.
 
     Returns
     -------
-    known, others : MDAnalysis.AtomGroup
-        The beads of the molecules, one after the other, and the rest.
+    FoundMolecules
+        The molecules, beads in the order of the model.
 
     Raises
     ------
     ValueError
-        If there is no such molecule.
+        If there is none, or if there are others and they are not allowed. Names are
+        compared where the beads have them.
     """
-    spelled = [f"{residue}:{bead}" for residue, bead in wanted]
-    rank = {word: code for code, word in enumerate(dict.fromkeys(spelled))}
-    codes = np.array(
-        [rank.get(f"{residue}:{bead}", -1) for residue, bead in bead_names_of(group)]
-    )
-    n_starts = max(len(codes) - len(wanted) + 1, 0)
-    fits = np.ones(n_starts, dtype=bool)
-    for place, word in enumerate(spelled):
-        fits &= codes[place : place + n_starts] == rank[word]
-    starts: list[int] = []
-    for start in np.flatnonzero(fits).tolist():
-        if not starts or start >= starts[-1] + len(wanted):
-            starts.append(start)
-    if not starts:
+    found = find_molecules(group, wanted_beads(model))
+    if len(found.others) and _has_residues(group, model):
+        # Beads may have names of the user's own.
+        n_molecules = len(group) // model.mapping.n_beads
+        return FoundMolecules(group, group[[]], n_molecules, is_reordered=False)
+    if found.n_molecules == 0:
+        raise ValueError(_why_none(group, model))
+    if len(found.others) and not allows_others:
         raise ValueError(
-            f"`universe` has no molecule of the beads {' '.join(spelled[:12])} among "
-            f"{len(group)} beads; compare the names of its beads and residues"
+            f"`universe` has {found.n_molecules} molecules of the model and other "
+            f"beads, {spell(bead_names_of(found.others))}; select the molecules, or "
+            "give unknown='drop' to leave out the rest or 'keep' to have it beside them"
         )
-    known = (np.array(starts)[:, None] + np.arange(len(wanted))).ravel()
-    others = np.setdiff1d(np.arange(len(group)), known)
-    return group[known], group[others]
+    return found
 
 
-def _say_what_is_unknown(group: "mda.AtomGroup", wanted: Sequence[BeadName]) -> None:
-    """Raise if the model's molecules are there, with others between them."""
-    try:
-        known, others = find_molecules(group, wanted)
-    except ValueError:
+def check_bonds(found: FoundMolecules) -> None:
+    """Check that no bond joins a molecule to anything else.
+
+    Parameters
+    ----------
+    found : FoundMolecules
+        Molecules of a model.
+
+    Raises
+    ------
+    ValueError
+        If one does: what is bonded is one molecule, and another one than the model's.
+    """
+    universe = found.known.universe
+    if not hasattr(universe, "bonds") or not len(found.known):
         return
-    raise ValueError(
-        f"`universe` has {len(known) // len(wanted)} molecules of the model and other "
-        f"beads, {spell(bead_names_of(others))}; select the molecules, or give "
-        "unknown='drop' to leave out the rest"
+    molecule = np.full(len(universe.atoms), -1)
+    n_beads = len(found.known) // found.n_molecules
+    molecule[found.known.indices] = np.arange(len(found.known)) // n_beads
+    ends = molecule[np.asarray(universe.bonds.indices, dtype=int).reshape(-1, 2)]
+    across = universe.bonds.indices[ends[:, 0] != ends[:, 1]]
+    if len(across):
+        one, other = universe.atoms[across[0]]
+        raise ValueError(
+            f"`universe` has a bond from {one.name} {one.index} to {other.name} "
+            f"{other.index}, which joins a molecule of the model to something else; "
+            "give the model of the whole molecule, or delete the bond"
+        )
+
+
+def _has_residues(group: "mda.AtomGroup", model: Model) -> bool:
+    """Whether the number of beads, and residues with names, are those of molecules."""
+    n_molecules, rest = divmod(len(group), model.mapping.n_beads)
+    if rest:
+        return False
+    residues = [residue for residue, _ in bead_names_of(group)]
+    wanted = [residue for residue, _ in wanted_beads(model)]
+    is_known = residues == wanted * n_molecules
+    looks_atomistic = len(group) == model.atom_table.n_atoms and n_molecules > 1
+    return is_known or not (all(residues) or looks_atomistic)
+
+
+def _why_none(group: "mda.AtomGroup", model: Model) -> str:
+    """Say why beads are no molecules of a model."""
+    table, mapping = model.atom_table, model.mapping
+    wanted = wanted_beads(model)
+    if len(group) == table.n_atoms:
+        return (
+            f"`universe` has {len(group)} atoms, as many as the model makes, but "
+            "beads are wanted; use coarse_grain(universe, model.mapping)"
+        )
+    if len(group) % mapping.n_beads:
+        return (
+            f"`universe` has {len(group)} beads but the model has {mapping.n_beads} "
+            f"for {table.describe()}, and no molecule of {spell(wanted)} is among "
+            "them; select whole molecules or choose another model"
+        )
+    return (
+        f"`universe` has {spell(bead_names_of(group))} but the model's are "
+        f"{spell(wanted)}, and no molecule of these is among them; compare the names "
+        "of beads and residues or choose another model"
     )
-
-
-def _shortened(words: list[str]) -> str:
-    shown = words if len(words) <= 12 else [*words[:8], "…", *words[-3:]]
-    return " ".join(shown)

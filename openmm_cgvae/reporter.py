@@ -17,13 +17,13 @@ import openmm
 from MDAnalysis.lib.mdamath import triclinic_box
 from openmm import app, unit
 
-from openmm_cgvae.backmapper import Backmapper, seed_or_new
+from openmm_cgvae.backmapper import Backmapper
 from openmm_cgvae.beads import made_whole
 from openmm_cgvae.cg_forces import checked_particles
 from openmm_cgvae.export import _drop_placeholder_box, make_universe
 from openmm_cgvae.model import Model
 from openmm_cgvae.molecules import repeat
-from openmm_cgvae.sampling import Sampler
+from openmm_cgvae.sampling import Sampler, seed_or_new
 from openmm_cgvae.units import ANGSTROM_PER_NM
 
 __all__ = ["BackmapReporter"]

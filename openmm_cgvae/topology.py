@@ -439,15 +439,15 @@ def _bonds(group: "mda.AtomGroup") -> np.ndarray:
 def _atomic_number(element: str) -> int:
     # RDKit dumps its stack on unknown or upper-case symbols, so look before asking.
     symbol = element.strip().capitalize()
-    if symbol not in _SYMBOLS:
+    if symbol not in ATOMIC_NUMBERS:
         raise ValueError(
             f"`atoms` holds the element {element!r}, which is not in the periodic "
             "table; set universe.atoms.elements"
         )
-    return _SYMBOLS[symbol]
+    return ATOMIC_NUMBERS[symbol]
 
 
-_SYMBOLS = {
+ATOMIC_NUMBERS = {
     Chem.GetPeriodicTable().GetElementSymbol(number): number for number in range(1, 119)
 }
 

@@ -90,9 +90,29 @@ class TestFindsTheModel:
         ):
             Backmapper(dipeptide.atoms())
 
-    def test_two_molecules_are_not_one(self):
-        two = mda.Merge(dipeptide.beads().atoms, dipeptide.beads().atoms)
-        with pytest.raises(LookupError, match="has 6 beads"):
+    @pytest.mark.parametrize("k", [2, 100])
+    def test_of_many_molecules(self, k):
+        beads = np.tile(dipeptide.beads().atoms.positions, (k, 1))[None]
+        names = {"names": ("RES",) * 3 * k, "resnames": ("ACE", "ALA", "NME") * k}
+        backmapper = Backmapper(placed(beads, **names))
+        assert backmapper.n_molecules == k
+        assert backmapper.model.mapping == dipeptide.untrained().mapping
+
+    def test_among_others(self):
+        beads = np.concatenate([dipeptide.beads().atoms.positions, np.zeros((2, 3))])
+        names = {"names": ["RES"] * 3 + ["W"] * 2}
+        names["resnames"] = ["ACE", "ALA", "NME", "SOL", "SOL"]
+        mixed = placed(beads[None], **names)
+        with pytest.raises(
+            LookupError, match="1 molecules of three and other beads, 2 beads SOL:W"
+        ):
+            Backmapper(mixed)
+        for unknown in ("drop", "keep"):
+            assert Backmapper(mixed, unknown=unknown).n_molecules == 1
+
+    def test_atoms_of_two_molecules_came_instead(self):
+        two = mda.Merge(dipeptide.atoms().atoms, dipeptide.atoms().atoms)
+        with pytest.raises(LookupError, match="has the 44 atoms that five, three make"):
             Backmapper(two)
 
     @pytest.mark.parametrize("as_what", ["name", "path", "text", "object"])
@@ -121,11 +141,12 @@ class TestRefuses:
         with pytest.raises(ValueError, match="has 5 beads but the model has 3"):
             Backmapper(dipeptide.beads("backbone:5"), model)
 
-    def test_residues_in_another_order(self, beads, model):
+    def test_other_residues(self, model):
+        others = placed(np.zeros((1, 3, 3)), resnames=("ACE", "GLY", "NME"))
         with pytest.raises(
-            ValueError, match="residues NME ALA ACE but the model's are"
+            ValueError, match="3 beads ACE:RES GLY:RES NME:RES but the model's are 3 "
         ):
-            Backmapper(beads.atoms[::-1], model)
+            Backmapper(others, model)
 
     def test_a_bead_twice(self, beads, model):
         twice = beads.atoms[[0, 1, 1]]

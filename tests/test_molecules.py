@@ -8,9 +8,17 @@ from scipy.spatial.transform import Rotation
 
 from openmm_cgvae import load_model
 from openmm_cgvae.backmapper import Backmapper
+from openmm_cgvae.bead_matching import find_molecules
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.molecules import intermolecular_contacts, repeat
-from openmm_cgvae.recognition import find_molecules
+from openmm_cgvae.molecules import (
+    beside,
+    intermolecular_contacts,
+    part_of,
+    particle_table,
+    repeat,
+)
+from openmm_cgvae.packing import fit_together
+from openmm_cgvae.recognition import recognise
 from openmm_cgvae.topology import AtomTable
 
 SAME = 1e-4  # [A], decoded with others; beads are float32
@@ -210,7 +218,7 @@ class TestAmongOthers:
         with pytest.raises(
             ValueError,
             match="2 molecules of the model and other beads, 4 beads SOL:W SOL:W "
-            "ION:NA ALA:RES; select the molecules, or give unknown='drop'",
+            "ION:NA ALA:RES; select the molecules, or give unknown='drop'.* or 'keep'",
         ):
             Backmapper(mixed[0], model)
 
@@ -231,18 +239,259 @@ class TestAmongOthers:
 
     def test_none_is_there(self, mixed, model):
         water = mixed[0].select_atoms("resname SOL")
-        with pytest.raises(ValueError, match="no molecule of the beads ACE:RES"):
+        with pytest.raises(ValueError, match="no molecule of 3 beads ACE:RES"):
             Backmapper(water, model, unknown="drop")
+
+    def test_are_kept(self, mixed, model):
+        universe, beads = mixed
+        universe.add_TopologyAttr("masses", np.arange(10.0))
+        universe.add_TopologyAttr("bonds", [(0, 5), (1, 2)])
+        backmapper = Backmapper(universe, model, unknown="keep")
+        assert "4 others kept as they are" in repr(backmapper)
+        made = backmapper.sample(n=2, seed=1)
+        wanted = Backmapper(universe_of(beads), model).sample(n=2, seed=1)
+        np.testing.assert_allclose(
+            made.positions_angstrom[:, :44], wanted.positions_angstrom, atol=SAME
+        )
+        np.testing.assert_array_equal(made.positions_angstrom[:, 44:], 50.0)
+        table = made.atom_table
+        assert table.names[44:] == ("W", "W", "NA", "RES")
+        assert table.residue_names[6:] == ("SOL", "SOL", "ION", "ALA")
+        assert table.atomic_numbers[44:].tolist() == [0] * 4
+        assert table.masses[44:].tolist() == [0, 4, 5, 9]
+        assert table.bonds[-1].tolist() == [44, 46]
+        # What is kept is a bead of itself, so that all beads are as they were.
+        projected = made.mapping.project(made.positions_angstrom)
+        np.testing.assert_allclose(projected, made.bead_positions, atol=SAME)
+        assert made.mapping.bead_names[-2:] == ("NA", "RES")
+
+    def test_do_not_enter_the_report(self, mixed, model):
+        kept = Backmapper(mixed[0], model, unknown="keep").sample(seed=1).report()
+        dropped = Backmapper(mixed[0], model, unknown="drop").sample(seed=1).report()
+        for name in set(kept.columns) - {"bead_residual"}:
+            np.testing.assert_array_equal(kept.columns[name], dropped.columns[name])
+
+    @pytest.mark.parametrize("ending", ["xtc", "pdb"])
+    def test_are_kept_in_trajectories(self, mixed, model, tmp_path, ending):
+        first = mixed[0].atoms.positions
+        moved = first.copy()
+        moved[[0, 4, 5, 9]] += 1.0
+        universe = mixed[0].load_new(np.stack([first, moved]))
+        backmapper = Backmapper(universe, model, unknown="keep")
+        path = tmp_path / f"all.{ending}"
+        backmapper.run(n=2, output=path, progress=False)
+        table = backmapper.atom_table
+        written = mda.Universe.empty(table.n_atoms, trajectory=True)
+        written.load_new(str(path))
+        for k, ts in enumerate(written.trajectory):
+            np.testing.assert_allclose(ts.positions[44:], 50.0 + k // 2, atol=6e-4)
+        assert written.trajectory.n_frames == 4
 
     def test_found_molecules_do_not_overlap(self):
         chain = universe_of(np.zeros((1, 5, 3)), [("A", "B")] * 5)
-        known, others = find_molecules(chain.atoms, [("A", "B")] * 2)
-        assert known.indices.tolist() == [0, 1, 2, 3]
-        assert others.indices.tolist() == [4]
+        found = find_molecules(chain.atoms, [("A", "B")] * 2)
+        assert found.known.indices.tolist() == [0, 1, 2, 3]
+        assert found.others.indices.tolist() == [4]
 
     def test_unknown_what_to_do(self, mixed, model):
-        with pytest.raises(ValueError, match="`unknown` is 'keep' but must be"):
-            Backmapper(mixed[0], model, unknown="keep")
+        with pytest.raises(ValueError, match="`unknown` is 'leave' but must be"):
+            Backmapper(mixed[0], model, unknown="leave")
+
+
+class TestInAnotherOrder:
+    """Beads, [resid, icode, resname, name] each, that are known all the same."""
+
+    PEPTIDE = (("GLY", "CA"), ("ALA", "CA"), ("GLY", "CA"))
+
+    @staticmethod
+    def found(rows, segments=None):
+        universe = mda.Universe.empty(
+            len(rows),
+            len(rows),
+            n_segments=1 + max(segments or [0]),
+            atom_resindex=range(len(rows)),
+            residue_segindex=segments or [0] * len(rows),
+        )
+        for name, values in zip(
+            ("resids", "icodes", "resnames", "names"),
+            zip(*rows, strict=True),
+            strict=True,
+        ):
+            universe.add_TopologyAttr(name, list(values))
+        return find_molecules(universe.atoms, TestInAnotherOrder.PEPTIDE)
+
+    def test_residues_out_of_order(self):
+        rows = [(3, "", "GLY", "CA"), (1, "", "GLY", "CA"), (2, "", "ALA", "CA")]
+        found = self.found(rows)
+        assert found.known.indices.tolist() == [1, 2, 0]
+        assert found.is_reordered
+
+    def test_insertion_codes(self):
+        rows = [(5, "B", "GLY", "CA"), (5, "", "GLY", "CA"), (5, "A", "ALA", "CA")]
+        assert self.found(rows).known.indices.tolist() == [1, 2, 0]
+
+    def test_segments_that_are_interleaved(self):
+        rows = [(i, "", name, "CA") for i, name in enumerate(["GLY", "ALA", "GLY"])]
+        found = self.found([row for row in rows for _ in range(2)], [0, 1] * 3)
+        assert found.known.indices.tolist() == [0, 2, 4, 1, 3, 5]
+        assert not len(found.others)
+
+    def test_molecules_beside_water(self):
+        rows = [(3, "", "GLY", "CA"), (1, "", "GLY", "CA"), (2, "", "ALA", "CA")]
+        water = [(4, "", "SOL", "W")]
+        found = self.found([*water, *rows, *water, *rows])
+        assert found.known.indices.tolist() == [2, 3, 1, 6, 7, 5]
+        assert found.others.indices.tolist() == [0, 4]
+
+    def test_no_numbers_and_names_that_repeat_tell_nothing(self):
+        rows = [(1, "", name, "CA") for name in ("ALA", "GLY", "GLY")]
+        assert self.found(rows).n_molecules == 0
+
+    @pytest.mark.parametrize("order", [[2, 1, 0], [1, 0, 2], [0, 2, 1]])
+    def test_makes_the_same_atoms(self, model, order):
+        _, beads = scattered(3, model.mapping)
+        whole = universe_of(beads)
+        shuffled = (np.array(order) + 3 * np.arange(3)[:, None]).ravel()
+        backmapper = Backmapper(whole.atoms[shuffled], model)
+        assert backmapper.is_reordered
+        assert "put in the model's order" in repr(backmapper)
+        wanted = Backmapper(whole, model)
+        assert not wanted.is_reordered
+        np.testing.assert_array_equal(
+            backmapper.sample(seed=1).positions_angstrom,
+            wanted.sample(seed=1).positions_angstrom,
+        )
+
+    @given(order=st.permutations(range(8)))
+    @settings(deadline=None, max_examples=25)
+    def test_beads_of_a_residue_in_any_order(self, order):
+        beads = dipeptide.beads("backbone:8")
+        found = recognise(beads.atoms[order], dipeptide.untrained("backbone:8"))
+        assert found.known.indices.tolist() == list(range(8))
+
+    def test_names_of_the_users_own(self, model):
+        names = [("ACE", "X"), ("ALA", "Y"), ("NME", "Z")]
+        assert Backmapper(universe_of(np.zeros((1, 3, 3)), names), model).beads.n_atoms
+
+    def test_a_bond_between_molecules(self, model):
+        _, beads = scattered(2, model.mapping)
+        universe = universe_of(beads)
+        universe.add_TopologyAttr("bonds", [(0, 1), (2, 3)])
+        with pytest.raises(ValueError, match="a bond from RES 2 to RES 3, which joins"):
+            Backmapper(universe, model)
+
+
+class TestPacking:
+    def test_hand_computed(self):
+        # On a line: where the first of B hits A, and the second hits C but less.
+        a, c = [[[0.0, 0, 0]]] * 2, [[[6.0, 0, 0]]] * 2
+        b = [[[1.0, 0, 0]], [[4.0, 0, 0]]]
+        candidates = np.stack([a, b, c], axis=1)
+        assert fit_together(candidates).tolist() == [0, 1, 0]
+        box = np.array([6.5, 50, 50, 90, 90, 90])  # A and C are neighbours now
+        assert fit_together(candidates, box).tolist() == [0, 1, 0]
+
+    @given(seed=st.integers(0, 999), k=st.integers(1, 4), n=st.integers(1, 5))
+    @settings(deadline=None, max_examples=25)
+    def test_no_molecule_could_do_better(self, seed, k, n):
+        generator = np.random.default_rng(seed)
+        box = np.array([9, 9, 9, 70, 80, 100], dtype=np.float32)
+        candidates = generator.uniform(0, 8, (k, n, 3, 3))
+        chosen = fit_together(candidates, box)
+
+        def overlap(which):
+            atoms = candidates[which, np.arange(n)].reshape(-1, 3).astype(np.float32)
+            distances = mda.lib.distances.distance_array(atoms, atoms, box=box)
+            same = np.kron(np.eye(n), np.ones((3, 3))).astype(bool)
+            return np.square(np.maximum(2.5 - distances, 0))[~same].sum() / 2
+
+        least = overlap(chosen)
+        for molecule in range(n):
+            for candidate in range(k):
+                changed = chosen.copy()
+                changed[molecule] = candidate
+                assert least <= overlap(changed) + 1e-4
+
+    @pytest.mark.parametrize(
+        ("shape", "cutoff", "sentence"),
+        [
+            ((2, 3, 3), 1.0, r"`candidates` has shape \(2, 3, 3\) but must be"),
+            ((0, 1, 1, 3), 1.0, "give one structure of each molecule or more"),
+            ((2, 1, 1, 3), 0.0, "`cutoff` is 0.0 but must be positive"),
+        ],
+    )
+    def test_refuses(self, shape, cutoff, sentence):
+        with pytest.raises(ValueError, match=sentence):
+            fit_together(np.zeros(shape), cutoff=cutoff)
+
+    def test_samples_are_candidates_and_collide_less(self, model):
+        _, beads = scattered(8, model.mapping, spacing=6.0)
+        box = np.array([12, 12, 12, 90, 90, 90], dtype=np.float32)
+        backmapper = Backmapper(universe_of(beads, box=box), model)
+        each = backmapper.sample(n=8, seed=5).positions_angstrom.reshape(8, 8, 22, 3)
+        fitted = backmapper.sample(n=2, candidates=4, seed=5).positions_angstrom
+        for sample, drawn in zip(fitted, (each[:4], each[4:]), strict=True):
+            distance = np.abs(drawn - sample.reshape(8, 22, 3)).max((-1, -2))
+            np.testing.assert_allclose(distance.min(axis=0), 0, atol=SAME)
+            contacts = [
+                len(intermolecular_contacts(atoms.reshape(-1, 3), 22, box, 2.5))
+                for atoms in (sample, *drawn)
+            ]
+            assert contacts[0] < min(contacts[1:])
+
+    def test_in_trajectories(self, model, tmp_path):
+        _, beads = scattered(4, model.mapping, spacing=6.0)
+        backmapper = Backmapper(universe_of(beads, box=TRICLINIC), model)
+        path = backmapper.run(
+            output=tmp_path / "a.xtc", candidates=3, seed=2, progress=False
+        )
+        wanted = backmapper.sample(candidates=3, seed=2)
+        made = mda.Universe.empty(88, trajectory=True).load_new(str(path))
+        np.testing.assert_allclose(
+            made.atoms.positions, wanted.positions_angstrom[0], atol=6e-3
+        )
+
+    @pytest.mark.parametrize("candidates", [0, True])
+    def test_refuses_no_candidates(self, model, candidates):
+        _, beads = scattered(2, model.mapping)
+        with pytest.raises(ValueError, match=f"`candidates` is {candidates} but must"):
+            Backmapper(universe_of(beads), model).sample(candidates=candidates)
+
+
+class TestBeside:
+    def test_two_copies_are_a_repetition(self, model):
+        table = model.atom_table
+        two, again = beside(table, table), repeat(table, 2)
+        for name in ("names", "residue_names", "residue_ids"):
+            assert getattr(two, name) == getattr(again, name)
+        for name in ("bonds", "stereocentres", "residue_of_atom", "masses"):
+            np.testing.assert_array_equal(getattr(two, name), getattr(again, name))
+        assert beside(model.mapping, model.mapping) == repeat(model.mapping, 2)
+
+    def test_a_part_of_both_is_one(self, model):
+        table = model.atom_table
+        part = part_of(beside(table, table), np.arange(44) >= 22)
+        assert part.to_dict() == table.to_dict()
+
+    def test_a_part_loses_what_it_no_longer_has(self, model):
+        table = model.atom_table
+        heavy = part_of(table, table.is_heavy)
+        assert heavy.n_atoms == len(heavy.bonds) + 1 == 10
+        assert heavy.residue_names == table.residue_names
+        centre = table.stereocentres[0, 0]
+        assert heavy.names[heavy.stereocentres[0, 0]] == table.names[centre]
+
+    def test_refuses_unlike_records(self, model):
+        with pytest.raises(TypeError, match="of types AtomTable and Mapping but must"):
+            beside(model.atom_table, model.mapping)
+
+    def test_atoms_keep_their_elements(self):
+        atoms = dipeptide.atoms().atoms
+        table = particle_table(atoms)
+        wanted = AtomTable.from_universe(atoms)
+        assert table.atomic_numbers.tolist() == wanted.atomic_numbers.tolist()
+        np.testing.assert_array_equal(table.bonds, wanted.bonds)
+        assert table.residue_ids == wanted.residue_ids
 
 
 def test_tables_of_many_go_to_json_and_back(model):

@@ -8,15 +8,14 @@ import pytest
 
 from openmm_cgvae import pretrained
 from openmm_cgvae.backmapper import Backmapper
+from openmm_cgvae.bead_matching import bead_names_of, spell
 from openmm_cgvae.checkpoint import read_header, save_model
 from openmm_cgvae.pretrained import (
-    bead_names_of,
     bead_names_of_model,
     find_model,
     list_models,
     load_model,
     model_path,
-    spell,
 )
 from openmm_cgvae.transformations import coarse_grain
 

@@ -5,10 +5,12 @@ import pickle
 
 import numpy as np
 import pytest
+from MDAnalysis.lib.mdamath import triclinic_vectors
 from rdkit import Chem
 from rdkit.Chem import AllChem
 
 from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.metrics import count_threaded_rings
 from openmm_cgvae.report import Report, make_report
 from openmm_cgvae.topology import AtomTable
 
@@ -138,6 +140,92 @@ def test_a_bent_ring_is_seen(molecule):
     assert row["ring_out_of_plane"] > 0.15
 
 
+def ring_and_bond(middle, direction):
+    """A benzene ring in the plane z = 0, and a bond of 1.5 A beside it."""
+    angles = np.arange(6) * np.pi / 3
+    ring = 1.39 * np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1)
+    half = 0.75 * np.asarray(direction) / np.linalg.norm(direction)
+    positions = np.concatenate([ring, [middle - half, middle + half]])
+    table = AtomTable(
+        names=tuple(f"C{i}" for i in range(8)),
+        atomic_numbers=np.full(8, 6),
+        masses=np.full(8, 12.0),
+        residue_of_atom=np.array([0] * 6 + [1] * 2),
+        residue_names=("BEN", "ETH"),
+        residue_ids=(1, 2),
+        insertion_codes=("", ""),
+        chain_ids=("A", "B"),
+        bonds=np.array([(0, 1), (0, 5), (1, 2), (2, 3), (3, 4), (4, 5), (6, 7)]),
+        stereocentres=np.empty((0, 4), dtype=int),
+    )
+    return table, positions
+
+
+@pytest.mark.parametrize(
+    ("middle", "direction", "n_threaded"),
+    [
+        ([0.0, 0.0, 0.0], [0, 0, 1], 1),
+        ([0.5, -0.4, 0.3], [1, 1, 3], 1),  # askew
+        ([1.1, 0.0, 0.1], [0, 0, 1], 1),  # near the rim
+        ([0.0, 0.0, 0.8], [0, 0, 1], 0),  # above, and ends there
+        ([1.5, 0.0, 0.0], [0, 0, 1], 0),  # outside
+        ([0.0, 0.0, 0.0], [1, 0, 0], 0),  # in the plane
+        ([0.0, 0.0, 3.4], [1, 0, 0], 0),  # stacked
+    ],
+)
+def test_a_bond_through_a_ring(middle, direction, n_threaded):
+    table, positions = ring_and_bond(np.array(middle), direction)
+    report, row = one_row(table, positions)
+    assert row["n_threaded_rings"] == n_threaded
+    assert ("n_threaded_rings" in failed(report)) == bool(n_threaded)
+
+
+def test_threading_does_not_depend_on_where_the_box_cuts():
+    box = np.array([11, 12, 13, 70, 80, 100], dtype=float)
+    vectors = triclinic_vectors(box).astype(float)
+    table, positions = ring_and_bond(np.array([0.2, 0.1, 0.0]), [0, 1, 3])
+    for shift in ([1, 0, 0], [0, -1, 2], [1, 1, 1]):
+        moved = positions.copy()
+        moved[6:] += shift @ vectors
+        moved[2] -= vectors[1]  # even if the ring is cut
+        assert one_row(table, moved)[1]["n_threaded_rings"] == 0
+        row = one_row(table, moved, boxes=box[None])[1]
+        assert row["n_threaded_rings"] == 1
+
+
+def test_rings_that_touch_do_not_thread_each_other():
+    mol = Chem.AddHs(Chem.MolFromSmiles("c1ccc2[nH]ccc2c1"))
+    AllChem.EmbedMolecule(mol, randomSeed=7)
+    rings = [tuple(ring) for ring in Chem.GetSymmSSSR(mol)]
+    bonds = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in mol.GetBonds()]
+    where = mol.GetConformer().GetPositions()[None]
+    assert count_threaded_rings(where, rings, np.array(bonds)).tolist() == [0]
+
+
+def test_a_large_ring_may_be_threaded():
+    angles = np.arange(12) * np.pi / 6
+    ring = 3.0 * np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1)
+    where = np.concatenate([ring, [[0, 0, -0.7], [0, 0, 0.7]]])[None]
+    bonds = np.array([(12, 13)])
+    assert count_threaded_rings(where, [range(12)], bonds).tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    "box", [[30, 30, 30, 90, 90, 90], [30, 30, 0, 90, 90, 90], [30, 35, 31, 70, 80, 95]]
+)
+def test_clashes_are_seen_across_the_box(molecule, box):
+    table, positions = molecule
+    far = next(a for a in range(table.n_atoms) if a > 20)
+    clashing = positions.copy()
+    clashing[far] = positions[0] + [0.0, 0.0, 1.0]
+    wanted = one_row(table, clashing)[1]["n_clashes"]
+    clashing[far] += [box[0], 0.0, 0.0]
+    assert one_row(table, clashing)[1]["n_clashes"] == 0
+    report, row = one_row(table, clashing, boxes=np.array([box], dtype=float))
+    assert row["n_clashes"] == wanted
+    assert "n_clashes" in failed(report)
+
+
 def test_atoms_on_each_other_clash(molecule):
     table, positions = molecule
     far = next(a for a in range(table.n_atoms) if a > 20)
@@ -171,7 +259,8 @@ def test_a_sample_that_is_no_number_fails_alone(molecule, mapping, bad):
     beads = mapping.project(positions)
     report = make_report(table, samples, mapping, beads)
     assert report.columns["is_finite"].tolist() == [True, False]
-    for name in set(report.checks) - {"n_clashes"}:
+    # Atoms that are nowhere are near nothing and inside of nothing.
+    for name in set(report.checks) - {"n_clashes", "n_threaded_rings"}:
         assert report.checks[name].tolist() == [True, False], name
     assert report.is_good.tolist() == [True, False]
     assert report.worst == 1
@@ -268,6 +357,7 @@ def test_no_samples_are_an_empty_report(molecule):
     [
         ({"positions": np.zeros((5, 3))}, r"`positions` has shape \(5, 3\)"),
         ({"frames": np.zeros(3, int)}, "`frames` has shape"),
+        ({"boxes": np.zeros(6)}, r"`boxes` has shape \(6,\) but must be \(1, 6\)"),
         ({"bead_positions": np.zeros((5, 3))}, "without `mapping`"),
         (
             {

@@ -6,7 +6,8 @@ covalent radii. What a number says of a model:
 
 * accuracy: `rmsd`, `rmsd_per_structure`, with `resolve_rotors` for methyl labels;
 * chemistry: `compare_bond_graphs` (lambda, valid), `bond_length_error`,
-  `bond_angle_error`, `count_clashes`, `signed_volumes`;
+  `bond_angle_error`, `count_clashes`, `count_threaded_rings`,
+  `signed_volumes`;
 * diversity: `rmsd_gen`, `pairwise_rmsd`, `calibration`, `energy_score` (proper);
 * conformations: `dihedral_angles`, `jensen_shannon_divergence`.
 """
@@ -44,6 +45,7 @@ from openmm_cgvae.metrics.statistics import (
     jensen_shannon_divergence,
     mean_and_standard_error,
 )
+from openmm_cgvae.metrics.threading import count_threaded_rings
 
 __all__ = [
     "BOND_TOLERANCE",
@@ -59,6 +61,7 @@ __all__ = [
     "close_pairs",
     "compare_bond_graphs",
     "count_clashes",
+    "count_threaded_rings",
     "covalent_radii",
     "dihedral_angles",
     "energy_score",

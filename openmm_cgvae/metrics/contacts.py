@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from MDAnalysis.lib.distances import self_capped_distance
 
 from openmm_cgvae.metrics._checks import as_indices, as_positions
+from openmm_cgvae.periodicity import search_box
 
 _CHUNK_BYTES = 32 * 2**20
 _LARGEST_DENSE = 512  # atoms; beyond it a grid beats all pairs
@@ -29,7 +31,9 @@ class ClosePairs(NamedTuple):
     distance: np.ndarray
 
 
-def close_pairs(positions: np.ndarray, cutoff: float) -> Iterator[ClosePairs]:
+def close_pairs(
+    positions: np.ndarray, cutoff: float, boxes: np.ndarray | None = None
+) -> Iterator[ClosePairs]:
     """Yield the pairs of atoms closer than a cutoff, a chunk of structures at a time.
 
     Atoms whose coordinates are not finite are near nothing.
@@ -40,6 +44,8 @@ def close_pairs(positions: np.ndarray, cutoff: float) -> Iterator[ClosePairs]:
         Structures [A]; leading axes are counted as one, in C order.
     cutoff : float
         Pairs at less than this distance are found [A].
+    boxes : ndarray, shape (n_structures, 6), optional
+        Unit cells [A, degrees]; distances are those of the nearest images.
 
     Yields
     ------
@@ -57,6 +63,10 @@ def close_pairs(positions: np.ndarray, cutoff: float) -> Iterator[ClosePairs]:
     positions = as_positions(positions)
     n_atoms = positions.shape[-2]
     structures = positions.reshape(-1, n_atoms, 3)
+    if boxes is not None:
+        for number, (structure, box) in enumerate(zip(structures, boxes, strict=True)):
+            yield _periodic_pairs(number, structure, cutoff, box)
+        return
     is_dense = n_atoms <= _LARGEST_DENSE
     bytes_each = 8 * n_atoms * (n_atoms if is_dense else 64)
     n_chunk = max(1, _CHUNK_BYTES // max(1, bytes_each))
@@ -74,7 +84,10 @@ def close_pairs(positions: np.ndarray, cutoff: float) -> Iterator[ClosePairs]:
 
 
 def count_clashes(
-    positions: np.ndarray, excluded_pairs: np.ndarray, cutoff: float = 1.2
+    positions: np.ndarray,
+    excluded_pairs: np.ndarray,
+    cutoff: float = 1.2,
+    boxes: np.ndarray | None = None,
 ) -> np.ndarray:
     """Count pairs of atoms that are too close without being bonded nearby.
 
@@ -88,6 +101,8 @@ def count_clashes(
     cutoff : float
         A pair closer than this clashes [A]; 1.2 finds atoms on top of each other,
         2.0 what a minimiser has to push apart.
+    boxes : ndarray, shape (n_structures, 6), optional
+        Unit cells [A, degrees]; atoms clash with images of others as well.
 
     Returns
     -------
@@ -116,10 +131,24 @@ def count_clashes(
     excluded_keys = excluded[:, 0] * n_atoms + excluded[:, 1]
     batch = positions.shape[:-2]
     counts = np.zeros(int(np.prod(batch)), dtype=np.int64)
-    for pairs in close_pairs(positions, cutoff):
+    for pairs in close_pairs(positions, cutoff, boxes):
         clashes = ~np.isin(pairs.first * n_atoms + pairs.second, excluded_keys)
         counts += np.bincount(pairs.structure[clashes], minlength=len(counts))
     return counts.reshape(batch)
+
+
+def _periodic_pairs(
+    number: int, structure: np.ndarray, cutoff: float, box: np.ndarray
+) -> ClosePairs:
+    """Find the pairs of one structure in a box."""
+    atoms = np.flatnonzero(np.isfinite(structure).all(axis=1))
+    places = structure[atoms].astype(np.float32)
+    pairs, distance = self_capped_distance(
+        places, cutoff, box=search_box(box, places, cutoff)
+    )
+    pairs = np.sort(atoms[np.asarray(pairs, dtype=np.int64).reshape(-1, 2)], axis=1)
+    structures = np.full(len(pairs), number)
+    return ClosePairs(structures, pairs[:, 0], pairs[:, 1], np.asarray(distance))
 
 
 def _dense_candidates(

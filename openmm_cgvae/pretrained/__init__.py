@@ -6,8 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import MDAnalysis as mda
-from MDAnalysis.exceptions import NoDataError
 
+from openmm_cgvae.bead_matching import (
+    BeadName,
+    bead_names_of,
+    find_molecules,
+    spell,
+)
 from openmm_cgvae.checkpoint import SUFFIX, load_file, read_header
 from openmm_cgvae.mapping import Mapping
 
@@ -15,8 +20,6 @@ if TYPE_CHECKING:
     from openmm_cgvae.model import Model
 
 FOLDER = Path(__file__).parent
-
-BeadName = tuple[str, str]
 
 
 def list_models() -> list[str]:
@@ -95,13 +98,17 @@ def model_path(name_or_path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def find_model(universe: "mda.Universe | mda.AtomGroup") -> "Model":
-    """Find the one shipped model whose beads are those of a universe.
+def find_model(
+    universe: "mda.Universe | mda.AtomGroup", *, allows_others: bool = False
+) -> "Model":
+    """Find the one shipped model whose molecules a universe is made of.
 
     Parameters
     ----------
     universe : MDAnalysis.Universe or AtomGroup
-        Coarse-grained beads, with names and residue names.
+        Coarse-grained beads, with names and residue names, of one molecule or more.
+    allows_others : bool
+        Whether there may be beads that are not of the model's molecules.
 
     Returns
     -------
@@ -113,10 +120,14 @@ def find_model(universe: "mda.Universe | mda.AtomGroup") -> "Model":
     LookupError
         If no shipped model fits, or several do.
     """
-    wanted = bead_names_of(universe.atoms)
+    beads = universe.atoms
     headers = {name: _header_of(model_path(name)) for name in list_models()}
-    beads = {name: bead_names_of_model(header) for name, header in headers.items()}
-    fitting = [name for name, names in beads.items() if names == wanted]
+    wanted = {name: bead_names_of_model(header) for name, header in headers.items()}
+    found = {name: find_molecules(beads, names) for name, names in wanted.items()}
+    there = {name: each for name, each in found.items() if each.n_molecules}
+    fitting = [
+        name for name, each in there.items() if allows_others or not len(each.others)
+    ]
     if len(fitting) == 1:
         return load_model(fitting[0])
     if fitting:
@@ -124,35 +135,28 @@ def find_model(universe: "mda.Universe | mda.AtomGroup") -> "Model":
             f"`universe` has the beads of several models, {', '.join(fitting)}; "
             "choose one with model="
         )
-    makes = {name: header["atom_table"]["names"] for name, header in headers.items()}
-    atomistic = [name for name in makes if makes[name] == [atom for _, atom in wanted]]
+    given = bead_names_of(beads)
+    atomistic = [
+        name
+        for name, header in headers.items()
+        if _is_repeated([atom for _, atom in given], header["atom_table"]["names"])
+    ]
     if atomistic:
         raise LookupError(
-            f"`universe` has the {len(wanted)} atoms that {', '.join(atomistic)} make, "
+            f"`universe` has the {len(given)} atoms that {', '.join(atomistic)} make, "
             "but beads are wanted; use coarse_grain(universe, model.mapping)"
         )
-    known = "; ".join(f"{name}: {spell(names)}" for name, names in beads.items())
+    if there:
+        name, each = next(iter(there.items()))
+        raise LookupError(
+            f"`universe` has {each.n_molecules} molecules of {name} and other beads, "
+            f"{spell(bead_names_of(each.others))}; select the molecules, or give "
+            "unknown='drop' to leave out the rest or 'keep' to have it beside them"
+        )
+    known = "; ".join(f"{name}: {spell(names)}" for name, names in wanted.items())
     raise LookupError(
-        f"`universe` has {spell(wanted)}, which no shipped model has ({known}"
+        f"`universe` has {spell(given)}, which no shipped model has ({known}"
         "); give model= or train one with openmm_cgvae.train"
-    )
-
-
-def bead_names_of(beads: "mda.AtomGroup") -> tuple[BeadName, ...]:
-    """Give the residue name and bead name of every bead of a group.
-
-    Parameters
-    ----------
-    beads : MDAnalysis.AtomGroup
-        The beads.
-
-    Returns
-    -------
-    tuple of (str, str)
-        Residue and bead names, empty where the universe has none.
-    """
-    return tuple(
-        zip(_attribute(beads, "resnames"), _attribute(beads, "names"), strict=True)
     )
 
 
@@ -175,20 +179,11 @@ def bead_names_of_model(header: dict[str, Any]) -> tuple[BeadName, ...]:
     return tuple(zip(residues, mapping.bead_names, strict=True))
 
 
-def spell(names: tuple[BeadName, ...]) -> str:
-    """Spell bead names for a sentence."""
-    words = [f"{residue}:{bead}" for residue, bead in names]
-    shown = words if len(words) <= 8 else [*words[:4], "…", *words[-3:]]
-    return f"{len(words)} beads {' '.join(shown)}"
+def _is_repeated(names: list[str], wanted: list[str]) -> bool:
+    n_copies, rest = divmod(len(names), len(wanted))
+    return not rest and n_copies > 0 and names == wanted * n_copies
 
 
 @lru_cache
 def _header_of(path: Path) -> dict[str, Any]:
     return read_header(path)
-
-
-def _attribute(group: "mda.AtomGroup", name: str) -> list[str]:
-    try:
-        return [str(value) for value in getattr(group, name)]
-    except NoDataError:
-        return [""] * len(group)

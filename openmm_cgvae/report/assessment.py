@@ -4,6 +4,7 @@ import numpy as np
 
 from openmm_cgvae import metrics
 from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.molecules import part_of
 from openmm_cgvae.report.record import (
     CIS_BELOW,
     CLASH_DISTANCE,
@@ -19,6 +20,7 @@ def make_report(
     mapping: Mapping | None = None,
     bead_positions: np.ndarray | None = None,
     frames: np.ndarray | None = None,
+    boxes: np.ndarray | None = None,
 ) -> Report:
     """Judge structures by the molecule they should be of.
 
@@ -26,6 +28,7 @@ def make_report(
     ----------
     atom_table : AtomTable
         The molecule: its bonds, stereocentres, amides and rings are the measure.
+        Particles of atomic number 0, which are beads, are passed over.
     positions : ndarray, shape (n_samples, n_atoms, 3)
         Structures [A]; one whose coordinates are not finite fails what it can fail.
     mapping : Mapping, optional
@@ -34,6 +37,8 @@ def make_report(
         The beads the samples were made for [A].
     frames : ndarray of int, shape (n_samples,), optional
         The frame each sample was made for.
+    boxes : ndarray, shape (n_samples, 6), optional
+        Unit cells [A, degrees]; what is close in another image is close.
 
     Returns
     -------
@@ -68,21 +73,34 @@ def make_report(
             "first axis"
         )
     frames = _as_frames(frames, len(positions))
+    if boxes is not None and np.shape(boxes) != (len(positions), 6):
+        raise ValueError(
+            f"`boxes` has shape {np.shape(boxes)} but must be ({len(positions)}, 6); "
+            "give the box of each sample"
+        )
     residual = _bead_residual(positions, mapping, bead_positions)
     # Infinities would warn in differences; nan compares as wrong without a word.
     positions = np.where(np.isfinite(positions), positions, np.nan)
+    is_finite = np.isfinite(positions).all(axis=(1, 2))
+    molecule = atom_table.describe()
+    is_atom = atom_table.atomic_numbers > 0
+    if not is_atom.all():
+        atom_table, positions = part_of(atom_table, is_atom), positions[:, is_atom]
     columns = {
         "frame": frames,
-        "is_finite": np.isfinite(positions).all(axis=(1, 2)),
+        "is_finite": is_finite,
         **_bonds(atom_table, positions),
         **_stereochemistry(atom_table, positions),
-        **_contacts(atom_table, positions),
+        **_contacts(atom_table, positions, boxes),
+        "n_threaded_rings": metrics.count_threaded_rings(
+            positions, atom_table.rings, atom_table.bonds, boxes
+        ),
         "ring_out_of_plane": _ring_out_of_plane(atom_table, positions),
         "bead_residual": residual,
     }
     for column in columns.values():
         column.setflags(write=False)
-    return Report(molecule=atom_table.describe(), columns=columns)
+    return Report(molecule=molecule, columns=columns)
 
 
 def _as_frames(frames: np.ndarray | None, n_samples: int) -> np.ndarray:
@@ -158,11 +176,13 @@ def _stereochemistry(
     }
 
 
-def _contacts(atom_table: AtomTable, positions: np.ndarray) -> dict[str, np.ndarray]:
+def _contacts(
+    atom_table: AtomTable, positions: np.ndarray, boxes: np.ndarray | None
+) -> dict[str, np.ndarray]:
     near = atom_table.pairs_within(3)
     return {
-        "n_clashes": metrics.count_clashes(positions, near, CLASH_DISTANCE),
-        "n_contacts": metrics.count_clashes(positions, near, CONTACT_DISTANCE),
+        "n_clashes": metrics.count_clashes(positions, near, CLASH_DISTANCE, boxes),
+        "n_contacts": metrics.count_clashes(positions, near, CONTACT_DISTANCE, boxes),
     }
 
 

@@ -14,9 +14,11 @@ import torch
 
 from openmm_cgvae.beads import Beads
 from openmm_cgvae.model import Model
+from openmm_cgvae.packing import fitted_samples
 from openmm_cgvae.sampling import Sampler
 from openmm_cgvae.streaming.reading import BeadBlock, BlockReader
 from openmm_cgvae.streaming.writing import write_block
+from openmm_cgvae.topology import AtomTable
 
 JOB_FILE = "job.pickle"
 
@@ -39,6 +41,8 @@ class Job:
         Frames of one block.
     n : int
         Samples of each frame.
+    candidates : int
+        Structures of each molecule to choose from for one sample.
     seed : int
         Seed.
     correlation : float or None
@@ -51,6 +55,8 @@ class Job:
         Format of the blocks: ``xtc``, ``dcd`` or ``trr``.
     folder : Path
         Where the blocks are put.
+    atom_table : AtomTable
+        The atoms of the molecules, and what is kept beside them.
     """
 
     beads: Beads
@@ -59,12 +65,14 @@ class Job:
     frames: range
     frames_per_block: int
     n: int
+    candidates: int
     seed: int
     correlation: float | None
     is_split: bool
     skips: bool
     format: str
     folder: Path
+    atom_table: AtomTable
 
     @property
     def n_blocks(self) -> int:
@@ -106,9 +114,18 @@ class Job:
         n_frames = len(beads.numbers)
         if n_frames:
             made = self._sampler.sample_many(
-                beads.positions, beads.numbers, self.n, self.seed, self.correlation
+                beads.positions,
+                beads.numbers,
+                self.n * self.candidates,
+                self.seed,
+                self.correlation,
             )
+            boxes = [box if box[:3].any() else None for box in beads.boxes]
+            made = fitted_samples(made, self.candidates, boxes)
             atoms = made.reshape(n_frames, self.n, -1, 3)
+            if beads.others.size:
+                others = np.repeat(beads.others[:, None], self.n, axis=1)
+                atoms = np.concatenate([atoms, others], axis=2)
             for file in range(self.n_files):
                 chosen = slice(file, file + 1) if self.is_split else slice(None)
                 self._write(self.part(block, file), beads, atoms[:, chosen])

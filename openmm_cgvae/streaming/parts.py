@@ -9,6 +9,7 @@ from pathlib import Path
 # other; others are made from the last of these when all is there.
 ROWS_OF_FRAMES = ("xtc", "dcd", "trr")
 INTERMEDIATE = "trr"
+SAMPLE_FIELD = "{sample}"
 
 COPIED_AT_ONCE = 2**22  # bytes
 DCD_HEADER_RECORDS = 3
@@ -97,3 +98,31 @@ def _dcd_header_length(start: bytes) -> int:
     for _ in range(DCD_HEADER_RECORDS):
         place += struct.unpack_from("<i", start, place)[0] + 8
     return place
+
+
+def files_of(path: Path, n: int) -> list[Path]:
+    """Give the file, or one for each sample index if the name asks for it.
+
+    Parameters
+    ----------
+    path : Path
+        The name, perhaps with ``{sample}``.
+    n : int
+        Samples.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Examples
+    --------
+    >>> [path.name for path in files_of(Path("atoms-{sample}.xtc"), 2)]
+    ['atoms-0.xtc', 'atoms-1.xtc']
+    """
+    if SAMPLE_FIELD not in path.name:
+        return [path]
+    return [
+        path.with_name(path.name.replace(SAMPLE_FIELD, str(sample)))
+        for sample in range(n)
+    ]

@@ -31,6 +31,8 @@ class BeadBlock:
         Bead centres, every molecule whole [A].
     boxes : ndarray of float32, shape (n_frames, 6)
         Unit cells [A, degrees], zero where there is none.
+    others : ndarray of float64, shape (n_frames, n_others, 3)
+        What is kept beside the molecules [A].
     skipped : list of (int, str)
         Bad frames that were left out, and why.
     """
@@ -39,6 +41,7 @@ class BeadBlock:
     times: np.ndarray
     positions: np.ndarray
     boxes: np.ndarray
+    others: np.ndarray
     skipped: list[tuple[int, str]]
 
 
@@ -70,6 +73,7 @@ class BlockReader:
             type(trajectory) in FILES
             and trajectory.convert_units
             and not trajectory.transformations
+            and not len(beads.others)
         )
 
     def read(self, numbers: Sequence[int], *, skips: bool = False) -> BeadBlock:
@@ -114,6 +118,9 @@ class BlockReader:
             times=np.array([frame.time for frame in frames]),
             positions=np.array([frame.positions for frame in frames]).reshape(shape),
             boxes=boxes,
+            others=np.array([frame.others for frame in frames]).reshape(
+                len(frames), len(self.beads.others), 3
+            ),
             skipped=skipped,
         )
 
@@ -139,6 +146,7 @@ class BlockReader:
             times=np.array([time for _, _, time in frames], dtype=np.float64),
             positions=self._whole(positions.astype(np.float64), boxes, which),
             boxes=boxes[which],
+            others=np.empty((len(frames), 0, 3)),
             skipped=[],
         )
         self._is_direct = self._agrees(block, 0) and self._agrees(block, -1)

@@ -17,7 +17,6 @@ from tqdm.auto import tqdm
 
 from openmm_cgvae.export import make_universe, structure_writer
 from openmm_cgvae.model import Model
-from openmm_cgvae.molecules import repeat
 from openmm_cgvae.streaming.backends import Backend, finished_blocks
 from openmm_cgvae.streaming.job import Job, write_text
 from openmm_cgvae.streaming.parts import (
@@ -265,7 +264,7 @@ def _finish(job: Job, whole: Path, output: Path, n_frames: int) -> None:
     if output.suffix[1:].lower() in ROWS_OF_FRAMES:
         whole.replace(output)
         return
-    table = repeat(job.model.atom_table, job.beads.n_molecules)
+    table = job.atom_table
     atoms = make_universe(table, np.zeros((1, table.n_atoms, 3)))
     timestep = atoms.trajectory.ts
     n_structures = n_frames * job.n // job.n_files
@@ -289,9 +288,11 @@ def _settings(job: Job, outputs: list[Path]) -> dict[str, Any]:
         "outputs": [output.name for output in outputs],
         "frames": [job.frames.start, job.frames.stop, job.frames.step],
         "n": job.n,
+        "candidates": job.candidates,
         "seed": job.seed,
         "correlation": job.correlation,
         "beads": hashlib.sha256(group.indices.tobytes()).hexdigest(),
+        "kept": hashlib.sha256(job.beads.others.indices.tobytes()).hexdigest(),
         "trajectory": [group.universe.trajectory.n_frames, len(group.universe.atoms)],
         "frames_per_block": job.frames_per_block,
         "batch_size": job.batch_size,
