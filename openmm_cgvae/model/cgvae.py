@@ -25,6 +25,7 @@ from openmm_cgvae.model.encoder import (
 )
 from openmm_cgvae.model.neighbourhood import Neighbourhood
 from openmm_cgvae.model.prior import Prior
+from openmm_cgvae.model.settling import Settling
 
 ENCODERS = {
     "distances": DistanceEncoder,
@@ -90,6 +91,13 @@ class CGVAE(Model):
         if config.likelihood == "learned":
             # log of the standard deviation of every atom type [A]; 0.3 A to begin.
             self.log_noise = nn.Parameter(torch.full((n_types,), -1.2))
+        self.settling: Settling | None = None
+        if config.settling_steps and molecule:
+            self.settling = Settling(
+                len(self.graph().close_pairs),
+                molecule.atom_table.n_atoms,
+                config.settling_steps,
+            )
 
     @property
     def n_latents(self) -> int:
@@ -167,7 +175,7 @@ class CGVAE(Model):
     def sample(
         self, batch: GraphBatch, noise: Float[Tensor, "n_beads n_channels"]
     ) -> Float[Tensor, "n_atoms 3"]:
-        """Make atoms from beads alone, with latents from the prior.
+        """Make atoms from beads alone, with latents from the prior, and settle them.
 
         Parameters
         ----------
@@ -183,7 +191,8 @@ class CGVAE(Model):
         """
         edges = self._bead_graph(batch)
         latents = self.prior(batch, edges).draw(noise)
-        return self.decode(batch, latents, edges)
+        atoms = self.decode(batch, latents, edges)
+        return self.settling(atoms, batch) if self.settling else atoms
 
     def _bead_graph(self, batch: GraphBatch) -> Neighbourhood:
         """Make the graph that encoder, prior and decoder share."""

@@ -78,6 +78,9 @@ class ModelConfig:
         neighbouring beads are divided by these; 1 is the printed form.
     n_frames_of_bead : int
         Local frames of each bead (local-frame decoder only).
+    settling_steps : int
+        Steps that take strain and clashes off samples, see `settling.Settling`; none
+        in the paper.
     keeps_beads : bool
         Whether the network itself keeps the beads (a CGVAE does; the baselines as
         printed do not). Structures that are sampled keep them in any case.
@@ -120,6 +123,7 @@ class ModelConfig:
     pool_degree: float = 1.0
     bead_degree: float = 1.0
     n_frames_of_bead: int = 4
+    settling_steps: int = 0
     keeps_beads: bool = True
 
     def __post_init__(self) -> None:
@@ -171,6 +175,7 @@ _LOWEST: dict[str, int | None] = {
     "encoder_layers": 0,
     "prior_layers": 0,
     "decoder_layers": 1,
+    "settling_steps": 0,
     "pseudoscalar_init": None,
 }
 
