@@ -12,7 +12,13 @@ from small import trembling
 
 from openmm_cgvae.data import data_path
 from openmm_cgvae.evaluation import Evaluation
-from openmm_cgvae.experiments import BenchmarkConfig, printed, run_benchmark, running
+from openmm_cgvae.experiments import (
+    BenchmarkConfig,
+    beads,
+    printed,
+    run_benchmark,
+    running,
+)
 from openmm_cgvae.experiments.beads import joined_residues, make_mapping
 from openmm_cgvae.experiments.plan import N_FOLDS, SYSTEMS, Cell
 from openmm_cgvae.experiments.results import over_folds, read_results
@@ -24,10 +30,12 @@ from openmm_cgvae.experiments.slow_motions import (
 )
 from openmm_cgvae.experiments.tables import tables
 from openmm_cgvae.frames import Frames, block_split
+from openmm_cgvae.schemes import from_spec
 from openmm_cgvae.topology import AtomTable
 from openmm_cgvae.training import configure
 
 ALA = "alanine-dipeptide"
+FOLDED = BenchmarkConfig(system="chignolin")
 TINY = {"n_channels": 22, "n_radial": 3, "prior_layers": 1, "decoder_layers": 1}
 
 
@@ -163,24 +171,42 @@ def test_caps_join_their_neighbours(chignolin):
 @pytest.mark.parametrize("n_beads", [6, 10, 20, 30])
 def test_default_mappings_of_chignolin_have_as_many_beads_as_asked(chignolin, n_beads):
     frames = Frames.from_universe(chignolin)
-    mapping = make_mapping(chignolin, frames, "chignolin", cell(n_beads=n_beads))
+    mapping = make_mapping(chignolin, frames, FOLDED, cell(n_beads=n_beads))
     assert mapping.n_beads == n_beads
 
 
 def test_random_cuts_are_other_ones_in_every_fold(chignolin):
     frames = Frames.from_universe(chignolin)
     cuts = [
-        make_mapping(chignolin, frames, "chignolin", cell(n_beads=6, fold=fold))
+        make_mapping(chignolin, frames, FOLDED, cell(n_beads=6, fold=fold))
         for fold in (0, 0, 1)
     ]
     assert cuts[0] == cuts[1] != cuts[2]
+
+
+def test_a_learned_mapping_sees_training_frames_alone(monkeypatch):
+    atoms = trembling(200)
+    frames = Frames.from_universe(atoms)
+    seen = {}
+
+    def learn(universe, n_beads, **options):
+        seen.update(options, n_beads=n_beads)
+        seen.update(positions=Frames.from_universe(universe).positions)
+        return from_spec(universe, "residues")
+
+    monkeypatch.setattr(beads, "learn_mapping", learn)
+    config = BenchmarkConfig(system=ALA).quick()
+    make_mapping(atoms, frames, config, cell(mapping="autograin", fold=3))
+    assert (seen["n_beads"], seen["seed"], seen["n_epochs"]) == (3, 3, 20)
+    expected = frames.positions[block_split(200, 5, 3).train]
+    np.testing.assert_array_equal(seen["positions"], expected)
 
 
 def test_a_mapping_with_other_beads_is_refused(chignolin):
     frames = Frames.from_universe(chignolin)
     odd = cell(n_beads=6, mapping="residues")
     with pytest.raises(ValueError, match="`mapping` 'residues' makes 12 beads of"):
-        make_mapping(chignolin, frames, "chignolin", odd)
+        make_mapping(chignolin, frames, FOLDED, odd)
 
 
 def test_a_random_split_holds_out_frames_here_and_there():

@@ -37,8 +37,9 @@ def add_benchmark(verbs: Any) -> None:
         "--mapping",
         nargs="+",
         default=["default"],
-        help="default, backbone (random cuts, other ones in every fold), auto-grain, "
-        "joined-residues, or one for all as in the verb map; two make Fig. 8",
+        help="default, backbone (random cuts) and autograin (learned), both anew in "
+        "every fold, joined-residues, or one for all as in the verb map; two of them "
+        "make Fig. 8",
     )
     verb.add_argument(
         "--model",

@@ -2,8 +2,16 @@
 
 import MDAnalysis as mda
 import numpy as np
+import torch
 
-from openmm_cgvae.experiments.plan import DEFAULT_MAPPING, N_FOLDS, SYSTEMS, Cell
+from openmm_cgvae.autograin import learn_mapping
+from openmm_cgvae.experiments.plan import (
+    DEFAULT_MAPPING,
+    N_FOLDS,
+    SYSTEMS,
+    BenchmarkConfig,
+    Cell,
+)
 from openmm_cgvae.frames import Frames, block_split
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.schemes import from_spec
@@ -13,7 +21,12 @@ CAPS_BEFORE, CAPS_AFTER = ("ACE",), ("NME", "NMA", "NHE")
 
 
 def make_mapping(
-    atoms: mda.Universe, frames: Frames, system: str, cell: Cell
+    atoms: mda.Universe,
+    frames: Frames,
+    config: BenchmarkConfig,
+    cell: Cell,
+    *,
+    progress: bool = False,
 ) -> Mapping:
     """Make the mapping of a cell.
 
@@ -23,14 +36,16 @@ def make_mapping(
         The molecule, at its first frame.
     frames : Frames
         The trajectory in the order it is split.
-    system : str
-        Name of the system.
+    config : BenchmarkConfig
+        The benchmark.
     cell : Cell
         Says which mapping: ``"default"`` is the system's own; ``"backbone"`` cuts the
-        backbone at random, other cuts in every fold; ``"auto-grain"`` is learned from
+        backbone at random, other cuts in every fold; ``"autograin"`` is learned from
         1,000 training frames of the fold; ``"joined-residues"`` has a bead a residue,
         with the caps in those of their neighbours; all else is for
         `schemes.from_spec`.
+    progress : bool
+        Whether to show how far the learning of a mapping is.
 
     Returns
     -------
@@ -44,18 +59,18 @@ def make_mapping(
     """
     name = cell.mapping
     if name == DEFAULT_MAPPING:
-        name = SYSTEMS[system].mappings[cell.n_beads]
+        name = SYSTEMS[config.system].mappings[cell.n_beads]
     if name == "backbone":
         mapping = from_spec(atoms, f"backbone:{cell.n_beads}:{cell.fold}")
-    elif name == "auto-grain":
-        mapping = _learned(atoms, frames, cell)
+    elif name == "autograin":
+        mapping = _learned(atoms, frames, config, cell, progress=progress)
     elif name == "joined-residues":
         mapping = joined_residues(atoms)
     else:
         mapping = from_spec(atoms, name)
     if mapping.n_beads != cell.n_beads:
         raise ValueError(
-            f"`mapping` {name!r} makes {mapping.n_beads} beads of {system}, not "
+            f"`mapping` {name!r} makes {mapping.n_beads} beads of {config.system}, not "
             f"{cell.n_beads}; ask for that number of beads, or for another mapping"
         )
     return mapping
@@ -89,11 +104,22 @@ def joined_residues(atoms: "mda.Universe | mda.AtomGroup") -> Mapping:
     return Mapping(bead_of_atom, "mass", bead_names=bead_names, masses=group.masses)
 
 
-def _learned(atoms: mda.Universe, frames: Frames, cell: Cell) -> Mapping:
-    from openmm_cgvae.autograin import learn_mapping  # needs no other mapping's time
-
+def _learned(
+    atoms: mda.Universe,
+    frames: Frames,
+    config: BenchmarkConfig,
+    cell: Cell,
+    *,
+    progress: bool,
+) -> Mapping:
     train = block_split(frames.n_frames, N_FOLDS, cell.fold).train
     some = train[:: max(1, len(train) // N_AUTO_GRAIN_FRAMES)][:N_AUTO_GRAIN_FRAMES]
     seen = atoms.copy()
-    seen.load_new(frames.positions[some].numpy())
-    return learn_mapping(seen, cell.n_beads, seed=cell.fold)
+    seen.load_new(frames.positions[torch.from_numpy(some)].numpy())
+    return learn_mapping(
+        seen,
+        cell.n_beads,
+        n_epochs=config.auto_grain_epochs,
+        seed=cell.fold,
+        progress=progress,
+    )

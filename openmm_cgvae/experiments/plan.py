@@ -118,6 +118,8 @@ class BenchmarkConfig:
     model_options, training_options : dict
         Fields of `ModelConfig` and `TrainingConfig` that differ from the preset;
         a baseline heeds those that it has.
+    auto_grain_epochs : int
+        Epochs of a mapping that is learned.
     n_frames : int, optional
         At most so many frames of the trajectory, evenly spaced.
     n_test_frames, n_samples, n_relaxed : int
@@ -149,6 +151,7 @@ class BenchmarkConfig:
     preset: str = "fast"
     model_options: Options = field(default_factory=dict)
     training_options: Options = field(default_factory=dict)
+    auto_grain_epochs: int = 1500
     n_frames: int | None = None
     n_test_frames: int = 1000
     n_samples: int = 32
@@ -261,6 +264,7 @@ class BenchmarkConfig:
         return replace(
             self,
             folds=min(self.folds, 2),
+            auto_grain_epochs=20,
             n_frames=min(self.n_frames or 400, 400),
             n_test_frames=10,
             n_samples=3,

@@ -168,7 +168,7 @@ class _Runner:
         model_options, training_options = self.config.options(self.cell)
         model = train(
             self.atoms,
-            self._mapping(frames),
+            self._mapping(frames, progress=progress),
             preset=self.config.preset,
             model_options=model_options,
             training_options=training_options,
@@ -179,11 +179,14 @@ class _Runner:
         save_model(model, path)
         return model
 
-    def _mapping(self, frames: Frames) -> Mapping:
+    def _mapping(self, frames: Frames, *, progress: bool) -> Mapping:
         path = self.place / MAPPING
         if not path.exists():
             self.atoms.trajectory[0]
-            make_mapping(self.atoms, frames, self.config.system, self.cell).save(path)
+            mapping = make_mapping(
+                self.atoms, frames, self.config, self.cell, progress=progress
+            )
+            mapping.save(path)
         return Mapping.load(path)
 
 
@@ -258,6 +261,7 @@ def _settings(config: BenchmarkConfig, cell: Cell) -> dict[str, Any]:
         "preset": config.preset,
         "model_options": model_options,
         "training_options": training_options,
+        "auto_grain_epochs": config.auto_grain_epochs,
         "n_frames": config.n_frames,
         "n_test_frames": config.n_test_frames,
         "n_samples": config.n_samples,
