@@ -75,8 +75,14 @@ SYSTEMS = {
                     "bead_cutoff": 25.0,
                     "normalises_sums": True,
                 },
-                # The largest of six beads may hold more than 64 atoms.
-                "fast": {"n_channels": 128, "bead_cutoff": 25.0},
+                "fast": {
+                    # The largest of six beads may hold more than 64 atoms.
+                    "n_channels": 128,
+                    "encoder": "bonded_frames",
+                    "decoder": "bonded_frames",
+                    "prior_input": "bonded_frames",
+                    "settling_steps": 30,
+                },
             },
             training_options={
                 "paper": {
@@ -85,6 +91,17 @@ SYSTEMS = {
                     "learning_rate": 1e-4,
                     "n_epochs": 100,
                 },
+                "fast": {
+                    "n_epochs": 24,
+                    "polish_epochs": 0,
+                    "batch_size": 32,
+                    "kl_weight": 5e-3,
+                },
+            },
+            options_of_beads={
+                ("fast", 6): {"kl_weight": 1e-2},
+                ("fast", 20): {"kl_weight": 3e-3},
+                ("fast", 30): {"kl_weight": 3e-3},
             },
         ),
     )
