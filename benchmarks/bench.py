@@ -24,6 +24,7 @@ GROUPS: dict[str, Callable[..., Iterator[Measurement]]] = {
     "importing": pipelines.importing,
     "chains": scaling.chains,
     "frames": scaling.frames,
+    "threads": scaling.threads,
 }
 HEAD = ("case", "CPU ms", "wall ms", "yardsticks", "of floor", "n", "")
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.systems import SamplingCall, make_model, shipped_model
 from benchmarks.timing import Measurement, measure
 from openmm_cgvae.graphs import atom_types_of
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import CGVAE, ModelConfig, Molecule
 from openmm_cgvae.topology import AtomTable
 
+ALA = "alanine-dipeptide"
 ATOMS_PER_RESIDUE = 5
 HELIX_RADIUS, HELIX_RISE, HELIX_TURN = 2.3, 1.5, np.deg2rad(100)  # A, A, rad
 
@@ -124,3 +126,29 @@ def frames(*, quick: bool) -> Iterator[Measurement]:
             n=1,
             note=f"per frame; peak {numbers['peak']:.0f} MB, {more:+.0f} MB",
         )
+
+
+def threads(*, quick: bool) -> Iterator[Measurement]:
+    """Let one thread of torch and two do the same."""
+    before = torch.get_num_threads()
+    models = {
+        "shipped": shipped_model(),
+        "F=128": make_model(ALA, 3, n_channels=128, messages="sender"),
+    }
+    try:
+        for words, model in models.items():
+            call = SamplingCall(model, ALA, 256)
+            alone = None
+            for n_threads in (1, 2):
+                torch.set_num_threads(n_threads)
+                row = measure(
+                    f"sample {ALA} {words} batch 256, {n_threads} thread(s)",
+                    call,
+                    seconds=1.0 if quick else 3.0,
+                    per=256,
+                )
+                alone = alone or row.wall_ms
+                row.note = f"per structure; wall {row.wall_ms / alone:.2f} x one thread"
+                yield row
+    finally:
+        torch.set_num_threads(before)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections import Counter
 
+import dipeptide
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from toys import toy_batch, toy_graph, toy_model, toy_molecule, toy_noise, toy_positions
 
 from openmm_cgvae import graphs, minimiser
+from openmm_cgvae.backmapper import Backmapper
 from openmm_cgvae.data import data_path
 from openmm_cgvae.losses import objective
 from openmm_cgvae.mapping import Mapping
@@ -91,6 +93,51 @@ def test_sampling_makes_as_many_calls_for_any_number_of_frames(form):
     # Larger products are made in parts, a number that depends on the nodes alone.
     assert sum(many.values()) < 1.5 * sum(few.values()) < 1000
     assert not WAITING & set(many)
+
+
+def calls_of_python(function):
+    """Count the calls of functions that read, write and pass on."""
+    n_calls = 0
+
+    def count(frame, event, _):
+        nonlocal n_calls
+        place = frame.f_code.co_filename
+        is_ours = "openmm_cgvae/streaming" in place or "MDAnalysis" in place
+        n_calls += event == "call" and is_ours
+
+    sys.setprofile(count)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return n_calls
+
+
+@pytest.mark.parametrize("ending", ["xtc", "trr"])
+def test_a_frame_of_a_file_costs_a_few_calls_of_python(tmp_path, ending, monkeypatch):
+    import MDAnalysis as mda
+
+    n_frames = 400
+    beads = dipeptide.beads()
+    path = tmp_path / f"beads.{ending}"
+    with mda.Writer(str(path), 3) as writer:
+        for _ in range(n_frames):
+            writer.write(beads.atoms)
+    beads.load_new(str(path))
+    backmapper = Backmapper(beads, dipeptide.untrained(), batch_size=1000)
+    monkeypatch.setattr("openmm_cgvae.streaming.run.SECONDS_BETWEEN_SAVES", 60.0)
+
+    def calls(stop):
+        return calls_of_python(
+            lambda: backmapper.run(
+                stop=stop, output=tmp_path / f"atoms.{ending}", progress=False
+            )
+        )
+
+    for stop in (200, 400):
+        calls(stop)  # the static part of the batches is laid out
+    # To take the frame from the block and give it to the file.
+    assert calls(400) - calls(200) <= 200
 
 
 def test_the_static_graph_is_laid_out_once(monkeypatch):
