@@ -22,12 +22,14 @@ from openmm_cgvae.figures._molecules import (
 from openmm_cgvae.topology import AtomTable
 
 _WIDTH, _N_COLUMNS = 11.0, 3  # [inch]
+_WIDEST = 5.5  # panel [inch]
 _FLATTEST = 0.3  # height over width of a panel
 _LONG = 0.6  # height over width, below which panels get more room
 _LEAST_WIDTH = 1.5  # of a sample's bonds [point]
 _MARGIN = 0.6  # [A]
 _BELOW = 0.15  # of the height, for the scale bar
-_BAR = 5.0  # [A]
+_BARS = (2.0, 5.0)  # scale bars of small and of large molecules [A]
+_SMALL = 7.0  # up to so far from the middle [A]
 
 
 def gallery(
@@ -60,7 +62,7 @@ def gallery(
     Returns
     -------
     matplotlib.figure.Figure
-        The panels with a legend and a scale bar of 5 A.
+        The panels with a legend and a scale bar.
 
     Raises
     ------
@@ -137,11 +139,11 @@ def _canvas(n_panels: int, reach: np.ndarray) -> tuple[Figure, list[Axes], float
     """Make panels of one scale, and say how wide they are [inch]."""
     shape = max(reach[1] / reach[0], _FLATTEST)
     n_columns = min(_N_COLUMNS if shape > _LONG else _N_COLUMNS - 1, n_panels)
-    width = _WIDTH / n_columns
+    width = min(_WIDTH / n_columns, _WIDEST)
     n_rows = -(-n_panels // n_columns)
     height = width * shape * (1 + _BELOW)
     low = -reach[1] * (1 + 2 * _BELOW)
-    figure = _style.new_figure(_WIDTH, (height + 0.4) * n_rows + 0.5)
+    figure = _style.new_figure(width * n_columns, (height + 0.4) * n_rows + 0.5)
     panels = list(figure.subplots(n_rows, n_columns, squeeze=False).ravel())
     for axes in panels:
         axes.set(xlim=(-reach[0], reach[0]), ylim=(low, reach[1]), aspect="equal")
@@ -153,14 +155,15 @@ def _canvas(n_panels: int, reach: np.ndarray) -> tuple[Figure, list[Axes], float
 
 def _draw_legend(figure: Figure, reach: np.ndarray) -> None:
     axes = figure.axes[0]
+    length = _BARS[int(reach[0] > _SMALL)]
     start, height = -reach[0] + _MARGIN, -reach[1] * (1 + _BELOW)
     axes.plot(
-        [start, start + _BAR], [height, height], color=_style.BLACK, linewidth=2.5
+        [start, start + length], [height, height], color=_style.BLACK, linewidth=2.5
     )
     axes.text(
-        start + _BAR / 2,
+        start + length / 2,
         height + 0.02 * reach[1],
-        f"{_BAR:.0f} Å",
+        f"{length:.0f} Å",
         ha="center",
         va="bottom",
         fontsize=_style.TICK_SIZE,
