@@ -40,7 +40,7 @@ def stand_in(monkeypatch, frames, sample, made=0.0):
 
     class StandIn:
         def __init__(self, model):
-            self.model = model
+            self.model, self.flips = model, []
 
         def reconstruct(self, positions):
             return positions + made

@@ -23,6 +23,7 @@ def block(request):
         times=np.array([0.0, 0.1, 0.30001, 7.7, 1e6]),
         positions=generator.normal(0, 20, (N_FRAMES, 1, 3, 3)),
         boxes=BOXES[request.param].astype(np.float32),
+        others=np.empty((N_FRAMES, 0, 3)),
         skipped=[],
     )
 
