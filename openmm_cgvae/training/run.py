@@ -17,7 +17,7 @@ from openmm_cgvae._version import __version__
 from openmm_cgvae.frames import Frames
 from openmm_cgvae.graphs import MoleculeGraph, atom_types_of
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.model import Model, ModelConfig, Molecule, make_model
+from openmm_cgvae.model import CGVAE, Model, ModelConfig, Molecule, make_model
 from openmm_cgvae.threads import threads
 from openmm_cgvae.topology import AtomTable
 from openmm_cgvae.training.config import TrainingConfig, configure
@@ -96,6 +96,9 @@ def train(  # noqa: PLR0913 - the settings of a training
     data = TrainingData.prepare(frames, atom_table, mapping, model_config, config)
     model = _new_model(data.normalised(model_config), vocabulary, molecule, config.seed)
     data = replace(data, graph=model.graph())
+    if isinstance(model, CGVAE) and model.settling is not None:
+        seen = data.atom_positions[data.train]
+        model.settling.learn(seen, model.graph().close_pairs)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary if run_directory is None else run_directory)
         _claim(folder, model, config, frames)
