@@ -10,10 +10,12 @@ from openmm_cgvae import cg_force
 from openmm_cgvae.force_matching import (
     BeadPotential,
     HarmonicPrior,
+    TorsionSeries,
     atomistic_forces,
     force_map,
     map_forces,
     match_forces,
+    match_means,
     torsions,
 )
 from openmm_cgvae.mapping import Mapping
@@ -224,3 +226,75 @@ def test_the_beads_of_the_example_hold_their_hydrogens(table):
     rigid = [bond for bond in table.bonds if not table.is_heavy[bond].all()]
     assert len(rigid) == 12
     assert force_map(mapping, rigid_bonds=rigid).sum() == 22
+
+
+def bent(angles):
+    """Chains of four beads with these torsions [degrees], at right angles [A]."""
+    turn = np.deg2rad(angles)
+    last = np.stack([np.cos(turn), np.sin(turn), np.ones_like(turn)], axis=-1)
+    first = np.tile([[1.0, 0, 0], [0, 0, 0], [0, 0, 1]], (len(turn), 1, 1))
+    return 3.0 * np.concatenate([first, last[:, None]], axis=1)
+
+
+class TestSeries:
+    """The part of a potential that is made to fit a simulation to the data."""
+
+    def test_of_one_torsion_by_hand(self):
+        angle = dihedral_angles(bent([40.0]), np.array([[0, 1, 2, 3]]))[0, 0]
+        features = TorsionSeries(4, 300.0, order=2).features(torch.tensor(bent([40.0])))
+        turn = np.deg2rad(angle)
+        wanted = [np.cos(turn), np.sin(turn), np.cos(2 * turn), np.sin(2 * turn)]
+        np.testing.assert_allclose(features[0], wanted, atol=1e-9)
+        assert abs(angle) == pytest.approx(40.0)
+
+    def test_of_two_torsions_has_all_products(self, chain):
+        features = TorsionSeries(5, 300.0, order=1).features(torch.tensor(chain[:7]))
+        angles = np.deg2rad(
+            dihedral_angles(chain[:7], np.array([[0, 1, 2, 3], [1, 2, 3, 4]]))
+        )
+        one, two = ([np.ones(7), np.cos(a), np.sin(a)] for a in angles.T)
+        wanted = [a * b for a in one for b in two][1:]
+        np.testing.assert_allclose(features.T, wanted, atol=1e-9)
+
+    def test_is_nothing_at_first(self, chain):
+        series = TorsionSeries(5, 300.0)
+        assert series(torch.tensor(chain[0], dtype=torch.float32) / 10) == 0
+
+    def test_longer_chains_have_a_series_for_each_pair(self):
+        assert len(TorsionSeries(7, 300.0, order=1).coefficients) == 3 * 8
+
+    def test_finds_the_energy_that_is_missing(self):
+        # A flat simulation, and data of the energy (1.2 cos phi - 0.5 sin 2 phi) kT.
+        flat = np.linspace(-180, 180, 20_001)[:-1]
+        turn = np.deg2rad(dihedral_angles(bent(flat), np.array([[0, 1, 2, 3]]))[:, 0])
+        odds = np.exp(-1.2 * np.cos(turn) + 0.5 * np.sin(2 * turn))
+        generator = np.random.default_rng(0)
+        drawn = generator.choice(flat, 40_000, p=odds / odds.sum())
+        potential = BeadPotential(bent(flat) + 0.01, 300.0)
+        share = match_means(potential, bent(flat), bent(drawn))
+        wanted = [1.2, 0, 0, -0.5, 0, 0]
+        np.testing.assert_allclose(potential.series.coefficients, wanted, atol=0.04)
+        assert share == pytest.approx(odds.sum() ** 2 / (odds**2).sum() / 20_000, 0.05)
+
+    def test_data_of_the_simulation_change_nothing(self, chain):
+        potential = BeadPotential(chain, 300.0)
+        assert match_means(potential, chain, chain) == pytest.approx(1.0)
+        assert potential.series.coefficients.abs().max() < 1e-6
+
+    def test_goes_a_part_of_the_way_where_the_data_are_far(self):
+        generator = np.random.default_rng(0)
+        here, there = generator.normal(-60, 30, 2000), generator.normal(40, 30, 2000)
+        potential = BeadPotential(bent(here), 300.0)
+        assert match_means(potential, bent(here), bent(there)) < 0.05
+        features = potential.series.features(torch.tensor(bent(here))).numpy()
+        weights = np.exp(-features @ potential.series.coefficients.numpy())
+        left = weights.sum() ** 2 / (weights**2).sum() / len(weights)
+        assert 0.1 <= left < 0.7
+
+    @pytest.mark.parametrize("shape", [(3, 4, 3), (0, 5, 3), (5, 3)])
+    def test_refuses_other_beads(self, chain, shape):
+        potential = BeadPotential(chain, 300.0)
+        with pytest.raises(ValueError, match="`simulated` has shape .* must be"):
+            match_means(potential, np.zeros(shape), chain)
+        with pytest.raises(ValueError, match="`reference` has shape .* must be"):
+            match_means(potential, chain, np.zeros(shape))

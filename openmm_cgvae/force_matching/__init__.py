@@ -9,12 +9,14 @@ least-squares sense over an equilibrium trajectory, tends to it as the data grow
 (Noid et al., J. Chem. Phys. 128, 244114, 2008).
 """
 
+from openmm_cgvae.force_matching.correction import match_means
 from openmm_cgvae.force_matching.fitting import MatchingLog, match_forces
 from openmm_cgvae.force_matching.mapped import atomistic_forces, force_map, map_forces
 from openmm_cgvae.force_matching.potential import (
     BeadPotential,
     HarmonicPrior,
     PairDistances,
+    TorsionSeries,
     torsions,
 )
 
@@ -23,9 +25,11 @@ __all__ = [
     "HarmonicPrior",
     "MatchingLog",
     "PairDistances",
+    "TorsionSeries",
     "atomistic_forces",
     "force_map",
     "map_forces",
     "match_forces",
+    "match_means",
     "torsions",
 ]

@@ -96,13 +96,67 @@ class HarmonicPrior(nn.Module):
         return 0.5 * self.kt * self.springs(beads).square().sum()
 
 
+class TorsionSeries(nn.Module):
+    r"""A Fourier series in torsions that follow each other along a chain.
+
+    .. math:: E = k_B T \sum_{k} c_k f_k(\phi_j, \phi_{j+1})
+
+    over all products of a sine or cosine of a multiple of one torsion with one of the
+    next. All coefficients are zero at first; see `match_means`.
+
+    Parameters
+    ----------
+    n_beads : int
+        Beads of the chain, five or more, or four for one torsion alone.
+    temperature : float
+        Temperature [K].
+    order : int
+        Highest multiple of an angle.
+    """
+
+    coefficients: Tensor
+
+    def __init__(self, n_beads: int, temperature: float, order: int = 3) -> None:
+        super().__init__()
+        self.n_beads, self.order = n_beads, order
+        self.kt = MOLAR_GAS_CONSTANT * temperature
+        n_functions = 2 * order + 1
+        n_pairs, n_each = n_beads - 4, n_functions**2 - 1
+        if n_beads == 4:
+            n_pairs, n_each = 1, n_functions - 1
+        self.register_buffer("coefficients", torch.zeros(n_pairs * n_each))
+
+    def features(
+        self, beads: Float[Tensor, "n_frames n_beads 3"]
+    ) -> Float[Tensor, "n_frames n_features"]:
+        """Give the terms, without their coefficients; positions in any unit."""
+        sine, cosine = torsions(beads).chunk(2, dim=-1)
+        turn = torch.complex(cosine, sine)
+        powers = [turn**k for k in range(1, self.order + 1)]
+        parts = [part for power in powers for part in (power.real, power.imag)]
+        functions = torch.stack([torch.ones_like(sine), *parts], dim=-1)
+        if self.n_beads == 4:
+            return functions[:, 0, 1:]
+        products = functions[:, :-1, :, None] * functions[:, 1:, None, :]
+        return products.flatten(2)[:, :, 1:].flatten(1)
+
+    def forward(
+        self,
+        positions: Float[Tensor, "n_particles 3"],
+        box: Tensor | None = None,  # noqa: ARG002 - what cg_force hands over
+    ) -> Float[Tensor, ""]:
+        """Give the energy of all copies of the chain [kJ/mol]; positions are in nm."""
+        beads = positions.reshape(-1, self.n_beads, 3)
+        return self.kt * (self.features(beads) @ self.coefficients).sum()
+
+
 class BeadPotential(nn.Module):
     """A potential for the beads of a small chain molecule.
 
     Springs, see `HarmonicPrior`, and a small network that sees all distances between
     beads and the sine and cosine of the torsions of the chain, in the order of the
     beads. Distances alone would make no difference between a structure and its
-    mirror image.
+    mirror image. A `TorsionSeries` is added, for `match_means` to change.
 
     Parameters
     ----------
@@ -135,6 +189,7 @@ class BeadPotential(nn.Module):
                 "to have a torsion; use HarmonicPrior alone"
             )
         self.prior = HarmonicPrior(bead_positions, temperature)
+        self.series = TorsionSeries(self.n_beads, temperature)
         self.distances = PairDistances(bead_positions)
         n_features = len(self.distances.mean) + 2 * (self.n_beads - 3)
         self.network = nn.Sequential(
@@ -165,7 +220,7 @@ class BeadPotential(nn.Module):
         beads = positions.reshape(-1, self.n_beads, 3)
         features = torch.cat([self.distances(beads), torsions(beads)], dim=-1)
         learned = self.prior.kt * self.network(features).sum()
-        return self.prior(positions, box) + learned
+        return self.prior(positions, box) + self.series(positions, box) + learned
 
 
 def torsions(
