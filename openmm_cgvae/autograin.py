@@ -23,7 +23,7 @@ from MDAnalysis.exceptions import NoDataError
 from torch import Tensor
 from tqdm import tqdm
 
-from openmm_cgvae.mapping import Mapping, pieces_of_beads
+from openmm_cgvae.mapping import Mapping, join_pieces, pieces_of_beads
 from openmm_cgvae.threads import threads
 
 if TYPE_CHECKING:
@@ -53,12 +53,15 @@ class LearnedMapping:
     n_pieces : tuple of int, or None
         Pieces of each bead, one where its atoms are connected by bonds; None where
         the bonds are not known.
+    n_moved : int
+        Atoms that were given to other beads to have every bead in one piece.
     """
 
     mapping: Mapping
     reconstruction: float
     geometry: float
     n_pieces: tuple[int, ...] | None
+    n_moved: int
 
     @property
     def loss(self) -> float:
@@ -78,6 +81,7 @@ def learn_mapping(
     n_epochs: int = 1500,
     n_frames: int = 1000,
     n_starts: int = 8,
+    join: bool = True,
     seed: int = 0,
     progress: bool = True,
 ) -> Mapping:
@@ -96,7 +100,11 @@ def learn_mapping(
         Frames to learn from, drawn at random; all where there are fewer.
     n_starts : int
         Learned at once from as many random starts. Of those with no bead empty, that
-        with the fewest beads in pieces is taken, among equals the most compact.
+        with the fewest beads in pieces, or atoms moved, is taken, among equals the
+        most compact.
+    join : bool
+        Whether atoms that are apart from the rest of their bead go to a bead they
+        are bonded to; the losses know of no bonds. Without bonds nothing is moved.
     seed : int
         Seed of all that is drawn; the same seed gives the same mapping.
     progress : bool
@@ -136,6 +144,7 @@ def learn_mapping(
         n_epochs=n_epochs,
         n_frames=n_frames,
         n_starts=n_starts,
+        join=join,
         seed=seed,
         progress=progress,
     ).mapping
@@ -148,6 +157,7 @@ def learn(
     n_epochs: int = 1500,
     n_frames: int = 1000,
     n_starts: int = 8,
+    join: bool = True,
     seed: int = 0,
     progress: bool = True,
 ) -> LearnedMapping:
@@ -155,7 +165,7 @@ def learn(
 
     Parameters
     ----------
-    universe, n_beads, n_epochs, n_frames, n_starts, seed, progress
+    universe, n_beads, n_epochs, n_frames, n_starts, join, seed, progress
         As for :func:`learn_mapping`.
 
     Returns
@@ -184,7 +194,7 @@ def learn(
         epochs = tqdm(range(n_epochs), "Auto-Grain", disable=not progress, unit="epoch")
         starts = _learned(positions, (n_starts, n_beads), epochs, seed)
         found = [
-            _assessed(start.numpy(), positions, bonds)
+            _assessed(start.numpy(), positions, bonds, join=join)
             for start in starts
             if len(start.unique()) == n_beads
         ]
@@ -193,7 +203,7 @@ def learn(
             f"`n_beads` is {n_beads}, and all {n_starts} starts ended with an empty "
             "bead; ask for fewer beads, or for more `n_starts`"
         )
-    return min(found, key=lambda one: (sum(one.n_pieces or ()), one.geometry))
+    return min(found, key=_blemishes)
 
 
 def losses(
@@ -279,9 +289,12 @@ def _learned(
 
 
 def _assessed(
-    bead_of_atom: np.ndarray, positions: np.ndarray, bonds: np.ndarray | None
+    found: np.ndarray, positions: np.ndarray, bonds: np.ndarray | None, *, join: bool
 ) -> LearnedMapping:
     """Make a mapping, beads by their first atom, and measure it."""
+    bead_of_atom = found
+    if join and bonds is not None:
+        bead_of_atom = join_pieces(found, bonds, positions)
     _, first = np.unique(bead_of_atom, return_index=True)
     rank = np.argsort(np.argsort(first))
     names = [f"G{bead}" for bead in range(len(first))]
@@ -296,7 +309,15 @@ def _assessed(
     n_pieces = None
     if bonds is not None:
         n_pieces = tuple(pieces_of_beads(mapping, bonds).tolist())
-    return LearnedMapping(mapping, float(reconstruction), float(geometry), n_pieces)
+    n_moved = int((found != bead_of_atom).sum())
+    return LearnedMapping(
+        mapping, float(reconstruction), float(geometry), n_pieces, n_moved
+    )
+
+
+def _blemishes(learned: LearnedMapping) -> tuple[int, int, float]:
+    """Return what is to be least, the first before the others."""
+    return sum(learned.n_pieces or ()), learned.n_moved, learned.geometry
 
 
 def _drawn_frames(group: "mda.AtomGroup", n_frames: int, seed: int) -> np.ndarray:

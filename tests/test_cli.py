@@ -463,5 +463,6 @@ def test_as_a_program(short, tmp_path):
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[0] == "   0 RES    H1 CH3 H2 H3 C O"
+    first = "   0  RES   ACE1         6       1  H1 CH3 H2 H3 C O"
+    assert done.stdout.splitlines()[1] == first
     assert output.exists()

@@ -56,41 +56,47 @@ def _simulate(arguments: Arguments) -> None:
 
 
 def _add_map(verbs: Any) -> None:
-    verb = add_verb(verbs, _map, "map", "coarse-grain an atomistic trajectory")
+    verb = add_verb(
+        verbs, _map, "map", "coarse-grain a trajectory, and show the mapping"
+    )
     add_input(verb)
     add_mapping(verb)
-    add_output(verb, "beads, e.g. beads.xtc")
-    verb.add_argument(
-        "--output-topology",
-        type=file_to_write,
-        help="first frame of the beads, e.g. a PDB",
-    )
-    verb.add_argument(
-        "--save-mapping", type=file_to_write, help="JSON file for the mapping"
-    )
+    files = {
+        "--output": "beads, e.g. beads.xtc",
+        "--output-topology": "first frame of the beads, e.g. a PDB",
+        "--save-mapping": "JSON file for the mapping",
+        "--picture": "drawing of the molecule with its beads, e.g. mapping.png or .svg",
+    }
+    for option, text in files.items():
+        verb.add_argument(option, type=file_to_write, help=text)
 
 
 def _map(arguments: Arguments) -> None:
+    from openmm_cgvae.cli.bead_tables import bead_table
     from openmm_cgvae.export import structure_writer
     from openmm_cgvae.transformations import coarse_grain
 
     atoms = open_universe(arguments)
     mapping = make_mapping(atoms, arguments.mapping)
     beads = coarse_grain(atoms, mapping)
-    n_beads, n_frames = mapping.n_beads, beads.trajectory.n_frames
-    with structure_writer(n_beads, arguments.output, n_frames, "--output") as writer:
-        for _ in beads.trajectory:
-            writer.write(beads.atoms)
-    beads.trajectory[0]
-    topology = arguments.output_topology
-    if topology:
-        with structure_writer(n_beads, topology, 1, "--output-topology") as writer:
-            writer.write(beads.atoms)
+    wanted = {
+        "--output": (arguments.output, beads.trajectory),
+        "--output-topology": (arguments.output_topology, beads.trajectory[:1]),
+    }
+    for option, (path, frames) in wanted.items():
+        if path:
+            opened = structure_writer(mapping.n_beads, path, len(frames), option)
+            with opened as writer:
+                for _ in frames:
+                    writer.write(beads.atoms)
     if arguments.save_mapping:
         mapping.save(arguments.save_mapping)
-    for bead, name in enumerate(mapping.bead_names):
-        names = atoms.atoms.names[mapping.atoms_of_bead(bead)]
-        _say(f"{bead:4d} {name:6s} {' '.join(names)}")
+    if arguments.picture:
+        from openmm_cgvae.figures import bead_map
+        from openmm_cgvae.topology import AtomTable
+
+        bead_map(AtomTable.from_universe(atoms), mapping, path=arguments.picture)
+    _say(bead_table(atoms.atoms, mapping))
 
 
 def _add_train(verbs: Any) -> None:

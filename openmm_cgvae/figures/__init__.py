@@ -1,4 +1,4 @@
-"""Figures of what a model makes: maps of torsions, overlays of molecules, training.
+"""Figures of beads and of what a model makes of them: maps, overlays, training.
 
 Every function gives a `matplotlib.figure.Figure`, made without pyplot, so that no
 window opens and no global state is touched; with ``path`` it is written as well.
@@ -13,6 +13,7 @@ except ImportError as error:  # pragma: no cover
         "run pip install 'openmm_cgvae[plots]'"
     ) from error
 
+from openmm_cgvae.figures.bead_maps import bead_map
 from openmm_cgvae.figures.curves import training_curves
 from openmm_cgvae.figures.densities import density_maps
 from openmm_cgvae.figures.galleries import gallery
@@ -21,6 +22,7 @@ from openmm_cgvae.figures.overlays import overlay
 from openmm_cgvae.figures.ramachandran_maps import ramachandran
 
 __all__ = [
+    "bead_map",
     "compare_models",
     "density_maps",
     "gallery",

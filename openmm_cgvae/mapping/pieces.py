@@ -1,4 +1,4 @@
-"""Whether the atoms of a bead hang together."""
+"""Whether the atoms of a bead hang together, and how to make them."""
 
 import numpy as np
 import numpy.typing as npt
@@ -39,10 +39,74 @@ def pieces_of_beads(mapping: Mapping, bonds: npt.ArrayLike) -> np.ndarray:
             f"`bonds` names atom {pairs.max()} or a negative one but the mapping has "
             f"{mapping.n_atoms} atoms; give the bonds between these"
         )
-    beads = mapping.bead_of_atom[pairs]
-    inside = pairs[beads[:, 0] == beads[:, 1]]
-    shape = (mapping.n_atoms, mapping.n_atoms)
-    graph = coo_array((np.ones(len(inside)), inside.T), shape=shape)
-    _, piece_of_atom = connected_components(graph, directed=False)
+    piece_of_atom = _pieces(mapping.bead_of_atom, pairs)
     _, atoms = np.unique(piece_of_atom, return_index=True)
     return np.bincount(mapping.bead_of_atom[atoms], minlength=mapping.n_beads)
+
+
+def join_pieces(
+    bead_of_atom: np.ndarray, bonds: npt.ArrayLike, positions: np.ndarray
+) -> np.ndarray:
+    """Give stray pieces of beads to beads that they are bonded to.
+
+    The largest piece of a bead stays; the smallest stray piece goes first, to that of
+    the beads bonded to it whose centre is nearest to its atoms.
+
+    Parameters
+    ----------
+    bead_of_atom : ndarray of int, shape (n_atoms,)
+        The beads, each of which stays filled.
+    bonds : array_like of int, shape (n_bonds, 2)
+        Bonded pairs of atoms.
+    positions : ndarray, shape (n_frames, n_atoms, 3)
+        Frames to measure distances in [A].
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (n_atoms,)
+        Beads in one piece each, as far as bonds reach.
+
+    Examples
+    --------
+    >>> chain = np.arange(4.0)[None, :, None] * np.ones(3)
+    >>> join_pieces(np.array([0, 1, 0, 0]), [[0, 1], [1, 2], [2, 3]], chain).tolist()
+    [1, 1, 0, 0]
+    """
+    beads = np.array(bead_of_atom)
+    pairs = np.asarray(bonds, dtype=np.int64).reshape(-1, 2)
+    both_ways = np.concatenate([pairs, pairs[:, ::-1]])
+    while True:
+        pieces = _pieces(beads, pairs)
+        sizes = np.bincount(pieces)[pieces]
+        largest = {
+            bead: pieces[np.argmax(np.where(beads == bead, sizes, 0))]
+            for bead in np.unique(beads)
+        }
+        stays = np.array([largest[bead] for bead in beads]) == pieces
+        outward = both_ways[pieces[both_ways[:, 0]] != pieces[both_ways[:, 1]]]
+        outward = outward[~stays[outward[:, 0]]]
+        if not len(outward):
+            return beads
+        stray = pieces[outward[np.argmin(sizes[outward[:, 0]]), 0]]
+        atoms = np.flatnonzero(pieces == stray)
+        options = np.unique(beads[outward[pieces[outward[:, 0]] == stray, 1]])
+        spreads = [
+            _spread(positions[:, atoms], positions[:, beads == bead])
+            for bead in options
+        ]
+        beads[atoms] = options[np.argmin(spreads)]
+
+
+def _spread(atoms: np.ndarray, bead: np.ndarray) -> float:
+    """Return the mean square distance of atoms from the centre of a bead [A^2]."""
+    centres = bead.mean(axis=1, keepdims=True)
+    return float(((atoms - centres) ** 2).sum(axis=-1).mean())
+
+
+def _pieces(bead_of_atom: np.ndarray, bonds: np.ndarray) -> np.ndarray:
+    """Return for each atom the number of its piece, which bonds inside a bead make."""
+    beads = bead_of_atom[bonds]
+    inside = bonds[beads[:, 0] == beads[:, 1]]
+    shape = (len(bead_of_atom), len(bead_of_atom))
+    graph = coo_array((np.ones(len(inside)), inside.T), shape=shape)
+    return connected_components(graph, directed=False)[1]

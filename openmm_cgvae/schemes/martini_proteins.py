@@ -165,7 +165,7 @@ def _places(
         place = table.get(name, carbonyl if name in OXYGENS else None)
         if place is None:
             raise ValueError(
-                f"`atoms` has {atom_label(atom)}, which a {standard} of Martini has "
+                f"`atoms` has {atom_label(atom)}, which {standard} of Martini has "
                 "not; leave the residue out, or use schemes.selections"
             )
         places.append(place)
