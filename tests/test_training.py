@@ -591,3 +591,15 @@ def test_polishing_makes_room_in_samples(universe, mapping, tmp_path):
         rows = list(csv.DictReader(file))
     crowding = [float(row["validation/crowding_of_samples"]) for row in rows]
     assert crowding[-1] < crowding[0]
+
+
+def test_settling_knows_the_distances_of_the_training_frames(universe, mapping):
+    model = short(universe, mapping, None, {"settling_steps": 5}, n_epochs=1)
+    pairs = model.graph().close_pairs.tolist()
+    bonds = {tuple(bond) for bond in model.atom_table.bonds.tolist()}
+    lengths = [
+        float(mean)
+        for pair, mean in zip(pairs, model.settling.mean, strict=True)
+        if tuple(pair) in bonds
+    ]
+    assert 0.8 < min(lengths) < max(lengths) < 1.7
