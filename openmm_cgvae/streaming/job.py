@@ -120,8 +120,9 @@ class Job:
                 self.seed,
                 self.correlation,
             )
-            boxes = [box if box[:3].any() else None for box in beads.boxes]
-            made = fitted_samples(made, self.candidates, boxes)
+            if self.candidates > 1:
+                boxes = [box if box[:3].any() else None for box in beads.boxes]
+                made = fitted_samples(made, self.candidates, boxes)
             atoms = made.reshape(n_frames, self.n, -1, 3)
             if beads.others.size:
                 others = np.repeat(beads.others[:, None], self.n, axis=1)
