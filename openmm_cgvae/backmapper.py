@@ -21,6 +21,7 @@ from openmm_cgvae.sampling import Sampler, seed_or_new
 from openmm_cgvae.streaming import Backend, Job, WrittenTrajectory, backmap_frames
 from openmm_cgvae.streaming.backends import check_backend
 from openmm_cgvae.streaming.parts import INTERMEDIATE, ROWS_OF_FRAMES, files_of
+from openmm_cgvae.streaming.reading import about_torn_end
 from openmm_cgvae.topology import AtomTable
 
 # Enough that opening and closing files costs nothing, little enough to keep memory
@@ -287,6 +288,9 @@ class Backmapper:
                 f"`start`, `stop`, `step` are {start}, {stop}, {step}, which is no "
                 f"frame of {trajectory.n_frames}; choose frames that exist"
             )
+        torn = "" if stop is not None else about_torn_end(trajectory)
+        if torn and on_error == "raise":
+            raise ValueError(torn)
         path = Path(output)
         outputs = files_of(path, n)
         n_structures = len(numbers) * n // len(outputs)
@@ -316,11 +320,14 @@ class Backmapper:
         )
         here = trajectory.frame
         try:
-            return backmap_frames(
+            written = backmap_frames(
                 job, outputs, backend, n_workers, shows_progress=progress
             )
         finally:
             trajectory[here]
+        if torn:
+            written.skipped[trajectory.n_frames] = torn
+        return written
 
     def _in_frames(self, correlation_time: float | None) -> float | None:
         if correlation_time is None:

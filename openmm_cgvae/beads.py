@@ -7,6 +7,9 @@ import MDAnalysis as mda
 import numpy as np
 from MDAnalysis.coordinates.timestep import Timestep
 from MDAnalysis.lib.distances import minimize_vectors
+from MDAnalysis.lib.mdamath import triclinic_vectors
+
+ANY_LENGTH = 1.0  # [A]
 
 
 class BadFrameError(ValueError):
@@ -120,8 +123,21 @@ class Beads:
         if box is None or not np.any(box[:3]):
             return BeadFrame(timestep.frame, time, molecules, None, others)
         box = np.array(box)
+        if not _is_box(box):
+            raise BadFrameError(
+                f"`universe` has the box {box.tolist()} in frame {timestep.frame}, "
+                "which is none; correct it with "
+                "MDAnalysis.transformations.boxdimensions.set_dimensions"
+            )
         whole = made_whole(molecules, box)
         return BeadFrame(timestep.frame, time, whole, box, others)
+
+
+def _is_box(box: np.ndarray) -> bool:
+    # A slab has no length along one of its directions.
+    lengths = np.where(box[:3] == 0, ANY_LENGTH, box[:3])
+    with np.errstate(invalid="ignore"):
+        return bool(triclinic_vectors([*lengths, *box[3:]]).any())
 
 
 def _positions_of(group: "mda.AtomGroup") -> np.ndarray:

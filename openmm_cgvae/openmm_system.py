@@ -16,7 +16,7 @@ from openmm import app, unit
 from openmm.app.internal.unitcell import reducePeriodicBoxVectors
 
 from openmm_cgvae.topology import AtomTable
-from openmm_cgvae.units import NM_PER_ANGSTROM
+from openmm_cgvae.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
 __all__ = [
     "DEFAULT_FORCEFIELD",
@@ -38,6 +38,8 @@ IMPLICIT_SOLVENTS = (openmm.GBSAOBCForce, openmm.CustomGBForce)
 CUTOFF_NM = 1.0
 # OpenMM wants a cutoff below half of the box; leave room for a shrinking one.
 LARGEST_CUTOFF_PER_BOX_EDGE = 0.45
+# A smaller cutoff would leave out what atoms that touch do to each other.
+SMALLEST_CUTOFF_NM = 0.5
 NONBONDED_FORCES = (
     openmm.NonbondedForce,
     openmm.GBSAOBCForce,
@@ -245,6 +247,11 @@ def periodic_options(topology: app.Topology) -> dict[str, Any]:
     dict
         Particle-mesh Ewald and a cutoff that fits into the box.
 
+    Raises
+    ------
+    ValueError
+        If the box is too small for any cutoff.
+
     Examples
     --------
     >>> topology = app.Topology()
@@ -255,6 +262,13 @@ def periodic_options(topology: app.Topology) -> dict[str, Any]:
     rows = topology.getPeriodicBoxVectors().value_in_unit(unit.nanometer)
     shortest = min(row[axis] for axis, row in enumerate(rows))
     largest = LARGEST_CUTOFF_PER_BOX_EDGE * shortest
+    if largest < SMALLEST_CUTOFF_NM:
+        least = SMALLEST_CUTOFF_NM / LARGEST_CUTOFF_PER_BOX_EDGE
+        raise ValueError(
+            f"`box` is {shortest * ANGSTROM_PER_NM:.3g} A wide, where forces would be "
+            f"cut off at {largest * ANGSTROM_PER_NM:.3g} A; give one of at least "
+            f"{least * ANGSTROM_PER_NM:.3g} A, or none"
+        )
     cutoff = min(CUTOFF_NM, largest) * unit.nanometer
     return {"nonbondedMethod": app.PME, "nonbondedCutoff": cutoff}
 
@@ -343,7 +357,7 @@ def _create_system(
         options.update(periodic_options(topology))
     try:
         return field.createSystem(topology, **options)
-    except ValueError as error:
+    except Exception as error:  # noqa: BLE001 - just this where two templates fit
         raise ValueError(
             f"`forcefield` cannot describe {atom_table.describe()}, OpenMM says: "
             f"{str(error).rstrip('. ')}; pass the names of the XML files that hold its "

@@ -243,7 +243,7 @@ class AtomTable:
     @cached_property
     def rings(self) -> tuple[tuple[int, ...], ...]:
         """The smallest set of smallest rings, each a tuple of atoms."""
-        molecule = _skeleton(self.atomic_numbers, self.bonds)
+        molecule = skeleton(self.atomic_numbers, self.bonds)
         return tuple(tuple(ring) for ring in Chem.GetSymmSSSR(molecule))
 
     def pairs_within(self, n_bonds: int) -> np.ndarray:
@@ -452,7 +452,7 @@ ATOMIC_NUMBERS = {
 }
 
 
-def _skeleton(atomic_numbers: np.ndarray, bonds: np.ndarray) -> Chem.Mol:
+def skeleton(atomic_numbers: np.ndarray, bonds: np.ndarray) -> Chem.Mol:
     """Make an RDKit molecule of single bonds: enough for rings and symmetry."""
     molecule = Chem.RWMol()
     for number in atomic_numbers.tolist():
@@ -475,7 +475,7 @@ def _stereocentres(
     With explicit hydrogens two neighbours differ exactly when their places in the
     bond graph do, so RDKit's symmetry classes decide and bond orders are not needed.
     """
-    molecule = _skeleton(atomic_numbers, bonds)
+    molecule = skeleton(atomic_numbers, bonds)
     Chem.FastFindRings(molecule)
     ranks = list(Chem.CanonicalRankAtoms(molecule, breakTies=False))
     rows = []

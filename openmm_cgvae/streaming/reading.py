@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from MDAnalysis.coordinates.base import ProtoReader
 from MDAnalysis.coordinates.TRR import TRRReader
 from MDAnalysis.coordinates.XTC import XTCReader
 from MDAnalysis.lib.formats.libmdaxdr import TRRFile, XTCFile
@@ -201,6 +203,46 @@ class BlockReader:
             and np.array_equal(frame.positions, block.positions[place])
             and np.array_equal(box, block.boxes[place])
         )
+
+
+def about_torn_end(trajectory: ProtoReader) -> str:
+    """Say so if a file ends in the middle of a frame, as a killed program leaves it.
+
+    MDAnalysis passes over such an end without a word.
+
+    Parameters
+    ----------
+    trajectory : MDAnalysis reader
+        The trajectory, of beads or of the atoms they are of.
+
+    Returns
+    -------
+    str
+        A sentence if an XTC or TRR file has a piece of a frame after the last whole
+        one, otherwise nothing.
+    """
+    trajectory = getattr(trajectory, "source", trajectory)
+    kind = FILES.get(type(trajectory))
+    if kind is None or not trajectory.n_frames:
+        return ""
+    path, n_frames = Path(trajectory.filename), trajectory.n_frames
+    with kind(str(path)) as file:
+        try:
+            file.seek(n_frames - 1)
+            file.read()
+        except (OSError, EOFError):
+            return ""  # counted as a frame: it is bad, as any other may be
+        if file._bytes_tell() == path.stat().st_size:
+            return ""
+        try:
+            file.read()
+        except (OSError, EOFError, StopIteration):
+            return (
+                f"`universe` ends in the middle of a frame: {str(path)!r} has "
+                f"{n_frames} whole frames and a piece of another; give "
+                f"stop={n_frames} to take what is there"
+            )
+    return ""  # a simulation that still runs has written more since
 
 
 def distinct_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -121,6 +121,11 @@ class CoarseGrainReader(ProtoReader):
         self.ts = Timestep(self.n_atoms)
         self._map(source.ts)
 
+    @property
+    def source(self) -> ProtoReader:
+        """The atomistic trajectory."""
+        return self._source
+
     def _map(self, atomistic: Timestep) -> Timestep:
         """Fill the timestep from the source's."""
         beads = self.ts

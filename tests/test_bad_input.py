@@ -1,0 +1,317 @@
+"""What users get for input that cannot be used: one sentence each, in one table.
+
+Each row: what is wrong, what is called, the kind of error, and the sentence.
+"""
+
+import copy
+
+import dipeptide
+import MDAnalysis as mda
+import numpy as np
+import pytest
+from MDAnalysisTests import datafiles
+from openmm import app
+
+from openmm_cgvae import Backmapper, coarse_grain
+from openmm_cgvae.atom_matching import match_atoms
+from openmm_cgvae.schemes import residues
+from openmm_cgvae.topology import AtomTable
+
+pytestmark = pytest.mark.filterwarnings("ignore:ATOMIC_NUMBER record not found")
+
+N_FRAMES = 12
+BAD_FRAME = 7
+WATER = "tip3p.xml"
+
+
+def model():
+    return dipeptide.untrained()
+
+
+def beads(box=None):
+    return dipeptide.beads(n_frames=N_FRAMES, box=box)
+
+
+def named(names, resnames=("ACE", "ALA", "NME")):
+    """Beads of one frame with other names."""
+    universe = mda.Universe.empty(len(names), len(names), atom_resindex=range(3))
+    universe.add_TopologyAttr("names", list(names))
+    universe.add_TopologyAttr("resnames", list(resnames))
+    universe.load_new(beads().atoms.positions[None])
+    return universe
+
+
+def with_extra():
+    """Return beads of one molecule, and half of another."""
+    return mda.Merge(beads().atoms, beads().atoms[:2])
+
+
+def with_nan():
+    positions = np.stack([ts.positions.copy() for ts in beads().trajectory])
+    positions[BAD_FRAME, 1] = np.nan
+    universe = beads()
+    universe.load_new(positions)
+    return universe
+
+
+def truncated(folder, n_bytes=10):
+    """Return beads in a file that lacks its last bytes."""
+    beads().atoms.write(folder / "beads.xtc", frames="all")
+    content = (folder / "beads.xtc").read_bytes()
+    (folder / "beads.xtc").write_bytes(content[:-n_bytes])
+    return named(["RES"] * 3).load_new(str(folder / "beads.xtc"))
+
+
+def in_box(*box):
+    universe = beads(np.array([30, 30, 30, 90, 90, 90], dtype=np.float32))
+    positions = universe.atoms.positions[None]
+    universe.load_new(positions, dimensions=np.array([box], dtype=np.float32))
+    return universe
+
+
+def without(attribute):
+    universe = dipeptide.atoms()
+    universe.del_TopologyAttr(attribute)
+    return universe
+
+
+def amber():
+    """Return a solvated peptide whose atoms have Amber's names and no elements."""
+    return mda.Universe(datafiles.PRMpbc, datafiles.TRJpbc_bz2)
+
+
+def amber_peptide():
+    return amber().select_atoms("not resname WAT")
+
+
+def run(universe, folder):
+    return Backmapper(universe, model()).run(
+        output=folder / "atoms.xtc", progress=False
+    )
+
+
+def ambiguous():
+    """Return a force field with two templates for one residue."""
+    field = app.ForceField("amber99sbildn.xml")
+    other = copy.deepcopy(field._templates["ACE"])
+    other.name = "ACX"
+    other.atoms[0].type = other.atoms[1].type
+    field.registerResidueTemplate(other)
+    return field
+
+
+def relaxed_in_box(length):
+    box = np.array([length] * 3 + [90] * 3, dtype=np.float32)
+    return Backmapper(beads(box), model()).sample(seed=0).relax("amber99sbildn.xml")
+
+
+TABLE = {
+    "truncated XTC": (
+        lambda folder: run(truncated(folder), folder),
+        ValueError,
+        r"`universe` ends in the middle of a frame: '.*beads.xtc' has 11 whole frames "
+        "and a piece of another; give stop=11 to take what is there",
+    ),
+    "NaN in one frame of many": (
+        lambda folder: run(with_nan(), folder),
+        ValueError,
+        "`universe` has no position for bead 1 in frame 7 .*mend or leave out",
+    ),
+    "missing bonds": (
+        lambda _: AtomTable.from_universe(without("bonds")),
+        ValueError,
+        "`atoms` has no bonds; read a topology that holds them or call "
+        r"universe.guess_TopologyAttrs\(to_guess=\['bonds'\]\) first",
+    ),
+    "missing bonds, to find molecules": (
+        lambda _: match_atoms(without("bonds"), model().atom_table),
+        ValueError,
+        "`universe` has no bonds; read a topology that holds them or call",
+    ),
+    "missing elements": (
+        lambda _: AtomTable.from_universe(amber()),
+        ValueError,
+        "`atoms` has no element for some atoms; call universe.guess_TopologyAttrs",
+    ),
+    "missing elements, to find molecules": (
+        lambda _: match_atoms(amber(), model().atom_table),
+        ValueError,
+        "`universe` has no element for some atoms; call universe.guess_Topology",
+    ),
+    "missing positions": (
+        lambda _: Backmapper(mda.Universe.empty(3), model()),
+        ValueError,
+        "`universe` has no positions; load them with universe.load_new first",
+    ),
+    "a bead is missing": (
+        lambda _: Backmapper(beads().atoms[:2], model()),
+        ValueError,
+        "has 2 beads but the model has 3 for 22 atoms .ACE ALA NME., and no molecule "
+        "of 3 beads ACE:RES ALA:RES NME:RES is among them; select whole molecules",
+    ),
+    "a bead is missing, no model given": (
+        lambda _: Backmapper(beads().atoms[:2]),
+        LookupError,
+        "has 2 beads ACE:RES ALA:RES, which no shipped model has .*; give model=",
+    ),
+    "beads too many": (
+        lambda _: Backmapper(with_extra(), model()),
+        ValueError,
+        "has 1 molecules of the model and other beads, 2 beads ACE:RES ALA:RES; "
+        "select the molecules, or give unknown='drop' to leave out the rest or 'keep'",
+    ),
+    "a bead twice": (
+        lambda _: Backmapper(beads().atoms[[0, 1, 2, 2]], model()),
+        ValueError,
+        "`universe` has a bead twice; take `atoms.unique`",
+    ),
+    "duplicate names": (
+        lambda _: Backmapper(named(["RES"] * 3, ["ALA"] * 3), model()),
+        ValueError,
+        "has 3 beads ALA:RES ALA:RES ALA:RES but the model's are 3 beads ACE:RES "
+        "ALA:RES NME:RES, and no molecule of these is among them; compare the names",
+    ),
+    "atoms in place of beads": (
+        lambda _: Backmapper(amber_peptide(), model()),
+        ValueError,
+        "has 22 atoms, as many as the model makes, but beads are wanted; use coarse_g",
+    ),
+    "atoms of another molecule": (
+        lambda _: match_atoms(
+            dipeptide.atoms().select_atoms("resname ALA"), model().atom_table
+        ),
+        ValueError,
+        "has no molecule with the elements and bonds of 22 atoms .* among 10 atoms; ",
+    ),
+    "a molecule of the other hand": (
+        lambda _: match_atoms(mirrored(), model().atom_table),
+        ValueError,
+        "among 22 atoms; 1 are its mirror image; compare its elements and bonds",
+    ),
+    "a mapping of other atoms": (
+        lambda _: coarse_grain(amber(), model().mapping),
+        ValueError,
+        "`universe` has 5071 atoms but the mapping is for 22; give the atoms it was",
+    ),
+    "a box too small for the cutoff": (
+        lambda _: relaxed_in_box(8.0),
+        ValueError,
+        "`box` is 8 A wide, where forces would be cut off at 3.6 A; give one of at "
+        "least 11.1 A, or none",
+    ),
+    "a box without angles": (
+        lambda _: Backmapper(in_box(30, 30, 30, 0, 0, 0), model()).sample(),
+        ValueError,
+        r"has the box \[30.0, 30.0, 30.0, 0.0, 0.0, 0.0\] in frame 0, which is none; "
+        "correct it with",
+    ),
+    "a box of no shape": (
+        lambda _: Backmapper(in_box(30, 30, 30, 10, 10, 170), model()).sample(),
+        ValueError,
+        "170.0] in frame 0, which is none; correct it with",
+    ),
+    "a force field without the residues": (
+        lambda _: Backmapper(beads(), model()).sample().relax(WATER),
+        ValueError,
+        "`forcefield` cannot describe 22 atoms .ACE ALA NME., OpenMM says: .*; pass "
+        "the names of the XML files that hold its residues",
+    ),
+    "a force field with two answers": (
+        lambda _: Backmapper(beads(), model()).sample().relax(ambiguous()),
+        ValueError,
+        "`forcefield` cannot describe 22 atoms .*Multiple non-identical matching",
+    ),
+}
+
+
+def mirrored():
+    universe = dipeptide.atoms()
+    universe.load_new(-universe.atoms.positions[None])
+    return universe
+
+
+@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
+def test_gets_a_sentence(row, tmp_path):
+    call, error, sentence = row
+    with pytest.raises(error, match=sentence):
+        call(tmp_path)
+    left = {path.name for path in tmp_path.iterdir() if path.name[0] != "."}
+    assert left <= {"beads.xtc"}  # nothing half-written
+
+
+@pytest.mark.filterwarnings("ignore:seek failed, recalculating offsets")
+def test_torn_atoms_under_the_beads(tmp_path):
+    atoms = dipeptide.atoms(N_FRAMES)
+    path = tmp_path / "some.xtc"
+    atoms.atoms.write(path, frames="all")
+    path.write_bytes(path.read_bytes()[:-4])
+    source = mda.Universe(dipeptide.TOPOLOGY, path)
+    # The last frame begins well, so it is counted.
+    with pytest.raises(ValueError, match=r"cannot read frame 11 .*; mend or leave"):
+        run(coarse_grain(source, model().mapping), tmp_path)
+
+
+class TestSkips:
+    def skipped(self, universe, folder):
+        written = Backmapper(universe, model()).run(
+            output=folder / "atoms.xtc", progress=False, on_error="skip"
+        )
+        read = mda.Universe(dipeptide.TOPOLOGY, str(written)).trajectory
+        assert len(read) == written.n_frames == 11
+        assert np.isfinite([ts.positions for ts in read]).all()
+        return written.skipped
+
+    def test_a_bad_frame(self, tmp_path):
+        skipped = self.skipped(with_nan(), tmp_path)
+        assert list(skipped) == [BAD_FRAME]
+        assert "no position for bead 1 in frame 7" in skipped[BAD_FRAME]
+
+    @pytest.mark.parametrize("n_bytes", [1, 10, 60])
+    def test_a_torn_end(self, tmp_path, n_bytes):
+        skipped = self.skipped(truncated(tmp_path, n_bytes), tmp_path)
+        assert list(skipped) == [11]
+        assert "ends in the middle of a frame" in skipped[11]
+
+    def test_a_bad_box(self, tmp_path):
+        universe = in_box(30, 30, 30, 90, 90, 90)
+        frames = np.tile(universe.atoms.positions, (N_FRAMES, 1, 1))
+        boxes = np.tile(universe.dimensions, (N_FRAMES, 1))
+        boxes[4, 3:] = 0
+        universe.load_new(frames, dimensions=boxes)
+        skipped = self.skipped(universe, tmp_path)
+        assert list(skipped) == [4]
+        assert "which is none" in skipped[4]
+
+
+class TestIsNotBad:
+    def test_a_torn_end_that_nobody_asked_for(self, tmp_path):
+        universe = truncated(tmp_path)
+        path = tmp_path / "atoms.xtc"
+        written = Backmapper(universe, model()).run(
+            stop=11, output=path, progress=False
+        )
+        assert (written.n_frames, written.skipped) == (11, {})
+
+    def test_a_file_that_grew(self, tmp_path):
+        universe = truncated(tmp_path, n_bytes=120)  # as a reader knew it before
+        beads().atoms.write(tmp_path / "beads.xtc", frames="all")
+        written = run(universe, tmp_path)
+        assert written.n_frames == universe.trajectory.n_frames < N_FRAMES
+
+    def test_a_box_of_no_length_is_none(self):
+        made = Backmapper(in_box(0, 0, 0, 90, 90, 90), model()).sample(seed=0)
+        assert made.box is None
+
+    def test_residue_names_of_another_force_field(self):
+        # OpenMM knows residues by elements and bonds, and so does match_atoms.
+        atoms = dipeptide.atoms()
+        atoms.residues.resnames = ["ACX", "ALX", "NMX"]
+        atoms.atoms.names = [f"X{i}" for i in range(22)]
+        matched = match_atoms(atoms, model().atom_table)
+        assert matched.by == ("graph",)
+        np.testing.assert_allclose(
+            coarse_grain(matched.atoms, model().mapping).atoms.positions,
+            beads().atoms.positions,
+            atol=1e-5,
+        )
+        assert residues(atoms).n_beads == 3
