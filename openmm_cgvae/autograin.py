@@ -100,8 +100,7 @@ def learn_mapping(
         Frames to learn from, drawn at random; all where there are fewer.
     n_starts : int
         Learned at once from as many random starts. Of those with no bead empty, that
-        with the fewest beads in pieces, or atoms moved, is taken, among equals the
-        most compact.
+        with the fewest beads in pieces is taken, among equals the most compact.
     join : bool
         Whether atoms that are apart from the rest of their bead go to a bead they
         are bonded to; the losses know of no bonds. Without bonds nothing is moved.
@@ -203,7 +202,7 @@ def learn(
             f"`n_beads` is {n_beads}, and all {n_starts} starts ended with an empty "
             "bead; ask for fewer beads, or for more `n_starts`"
         )
-    return min(found, key=_blemishes)
+    return min(found, key=_order)
 
 
 def losses(
@@ -315,9 +314,9 @@ def _assessed(
     )
 
 
-def _blemishes(learned: LearnedMapping) -> tuple[int, int, float]:
-    """Return what is to be least, the first before the others."""
-    return sum(learned.n_pieces or ()), learned.n_moved, learned.geometry
+def _order(learned: LearnedMapping) -> tuple[int, float]:
+    """Return what is to be least, the first before the second."""
+    return sum(learned.n_pieces or ()), learned.geometry
 
 
 def _drawn_frames(group: "mda.AtomGroup", n_frames: int, seed: int) -> np.ndarray:

@@ -163,12 +163,17 @@ class TestLearned:
         group = universe.atoms[[0, 2, 3, 5]]
         assert autograin.learn(group, 2, **QUICK).n_pieces == (2, 1)
 
-    def test_the_start_with_fewest_blemishes_is_taken(self, finds):
+    def test_the_start_with_fewest_pieces_is_taken(self, finds):
         strays, empty, pairs = [0, 1, 2, 0, 2, 2], [0, 1, 1, 0, 1, 1], PAIRS[0].tolist()
         finds([strays, empty, pairs])
         universe = rigid_pairs()
         universe.add_TopologyAttr("bonds", [(0, 3), (1, 4), (2, 5)])
-        learned = autograin.learn(universe, 3, **QUICK)
+        learned = autograin.learn(universe, 3, join=False, **QUICK)
+        assert learned.mapping.bead_of_atom.tolist() == [0, 1, 2, 0, 1, 2]
+
+    def test_of_these_the_most_compact(self, finds):
+        finds([[0, 1, 2, 1, 2, 0], PAIRS[0].tolist(), [0, 0, 1, 1, 2, 2]])
+        learned = autograin.learn(rigid_pairs(), 3, **QUICK)
         assert learned.mapping.bead_of_atom.tolist() == [0, 1, 2, 0, 1, 2]
 
     def test_shows_how_long_it_takes(self, capsys):

@@ -94,7 +94,7 @@ class TestRequirements:
             for name in outside
             for owner in known.get(name, ())
         }
-        optional = requirements("plots", "dask", "hdf5")
+        optional = requirements("plots", "dask", "hdf5", "cgsmiles")
         needed = {"lightning", "pytorch-lightning", *optional}
         assert modules - needed == set()
 

@@ -17,7 +17,8 @@ Arguments = argparse.Namespace
 MAPPING_HELP = (
     "residues, alpha-carbon, peptide-units, peptide-units:split, martini, "
     "martini:2, backbone:N, autograin:N (learned from the frames; N:SEED for another), "
-    "a mapping's JSON file, or the mapping of a model by its name or *.cgvae file"
+    "'{CGSmiles}', a mapping's JSON file, or the mapping of a model by its name or "
+    "*.cgvae file"
 )
 
 

@@ -6,6 +6,7 @@ only :func:`martini` keeps the order of a Martini file.
 
 from openmm_cgvae.schemes.backbone import backbone_partition
 from openmm_cgvae.schemes.by_residue import alpha_carbon, residues, selections
+from openmm_cgvae.schemes.line_notation import cgsmiles
 from openmm_cgvae.schemes.martini_proteins import martini
 from openmm_cgvae.schemes.peptides import peptide_units
 from openmm_cgvae.schemes.spec import from_spec
@@ -13,6 +14,7 @@ from openmm_cgvae.schemes.spec import from_spec
 __all__ = [
     "alpha_carbon",
     "backbone_partition",
+    "cgsmiles",
     "from_spec",
     "martini",
     "peptide_units",

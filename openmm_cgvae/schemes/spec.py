@@ -11,6 +11,7 @@ from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.schemes.assembly import checked_group
 from openmm_cgvae.schemes.backbone import backbone_partition
 from openmm_cgvae.schemes.by_residue import alpha_carbon, residues
+from openmm_cgvae.schemes.line_notation import cgsmiles
 from openmm_cgvae.schemes.martini_proteins import martini
 from openmm_cgvae.schemes.peptides import peptide_units
 
@@ -25,7 +26,7 @@ def from_spec(atoms: "mda.Universe | mda.AtomGroup", text: str) -> Mapping:
     text : str
         "residues", "alpha-carbon", "peptide-units", "peptide-units:split", "martini",
         "martini:2", "backbone:N", "backbone:N:SEED", "autograin:N", "autograin:N:SEED",
-        or the path of a ``.json`` mapping.
+        a CGSmiles text, which begins with "{", or the path of a ``.json`` mapping.
 
     Returns
     -------
@@ -47,6 +48,8 @@ def from_spec(atoms: "mda.Universe | mda.AtomGroup", text: str) -> Mapping:
     """
     if text.endswith(".json"):
         return _from_file(atoms, text)
+    if text.startswith("{"):
+        return cgsmiles(atoms, text)
     for pattern, scheme in _SCHEMES.items():
         found = re.fullmatch(pattern, text)
         if found:
@@ -54,7 +57,8 @@ def from_spec(atoms: "mda.Universe | mda.AtomGroup", text: str) -> Mapping:
     raise ValueError(
         f"`text` is {text!r} but must be residues, alpha-carbon, peptide-units, "
         "peptide-units:split, martini, martini:2, backbone:N, backbone:N:SEED, "
-        "autograin:N, autograin:N:SEED or the path of a .json mapping; give one of them"
+        "autograin:N, autograin:N:SEED, {CGSmiles} or the path of a .json mapping; "
+        "give one of them"
     )
 
 
