@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from openmm_cgvae._version import __version__
 
 if TYPE_CHECKING:
+    from openmm_cgvae.atom_matching import match_atoms
     from openmm_cgvae.backmapper import Backmapper
     from openmm_cgvae.cg_forces import cg_force
     from openmm_cgvae.checkpoint import save_model
@@ -42,6 +43,7 @@ _HOMES = {
     "evaluate": "evaluation",
     "list_models": "pretrained",
     "load_model": "pretrained",
+    "match_atoms": "atom_matching",
     "save_model": "checkpoint",
     "simulate": "reference",
     "train": "training",
@@ -63,6 +65,7 @@ __all__ = [
     "evaluate",
     "list_models",
     "load_model",
+    "match_atoms",
     "save_model",
     "simulate",
     "train",

@@ -39,7 +39,7 @@ CUTOFF_NM = 1.0
 # OpenMM wants a cutoff below half of the box; leave room for a shrinking one.
 LARGEST_CUTOFF_PER_BOX_EDGE = 0.45
 # A smaller cutoff would leave out what atoms that touch do to each other.
-SMALLEST_CUTOFF_NM = 0.5
+SMALLEST_CUTOFF_NM = 0.45
 NONBONDED_FORCES = (
     openmm.NonbondedForce,
     openmm.GBSAOBCForce,

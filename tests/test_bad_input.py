@@ -197,7 +197,7 @@ TABLE = {
         lambda _: relaxed_in_box(8.0),
         ValueError,
         "`box` is 8 A wide, where forces would be cut off at 3.6 A; give one of at "
-        "least 11.1 A, or none",
+        "least 10 A, or none",
     ),
     "a box without angles": (
         lambda _: Backmapper(in_box(30, 30, 30, 0, 0, 0), model()).sample(),
