@@ -21,20 +21,27 @@ VARIANTS = {6: "HIE", 20: "HID", 21: "HIP", 22: "ASH", 23: "GLH", 24: "LYN"}
 # RDKit exchanges these two.
 ISOLEUCINE = {"CG1": " CG2", "CG2": " CG1"}
 
-molecule = Chem.AddHs(Chem.MolFromSequence(SEQUENCE))
-settings = AllChem.ETKDGv3()
-settings.randomSeed, settings.useRandomCoords = 7, True
-AllChem.EmbedMolecule(molecule, settings)
-AllChem.MMFFOptimizeMolecule(molecule, maxIters=500)
-heavy = Chem.RemoveHs(molecule)
-for atom in heavy.GetAtoms():
-    info = atom.GetPDBResidueInfo()
-    name = info.GetName().strip()
-    if info.GetResidueName() == "ILE" and name in ISOLEUCINE:
-        info.SetName(ISOLEUCINE[name])
-pdb = app.PDBFile(io.StringIO(Chem.MolToPDBBlock(heavy)))
-modeller = app.Modeller(pdb.topology, pdb.positions)
-variants = [VARIANTS.get(residue) for residue in range(len(SEQUENCE))]
-modeller.addHydrogens(app.ForceField("amber14-all.xml"), variants=variants)
-with Path(sys.argv[1]).open("w") as file:
-    app.PDBFile.writeFile(modeller.topology, modeller.positions, file)
+
+def write_peptide(path):
+    """Write the peptide to a PDB file."""
+    molecule = Chem.AddHs(Chem.MolFromSequence(SEQUENCE))
+    settings = AllChem.ETKDGv3()
+    settings.randomSeed, settings.useRandomCoords = 7, True
+    AllChem.EmbedMolecule(molecule, settings)
+    AllChem.MMFFOptimizeMolecule(molecule, maxIters=500)
+    heavy = Chem.RemoveHs(molecule)
+    for atom in heavy.GetAtoms():
+        info = atom.GetPDBResidueInfo()
+        name = info.GetName().strip()
+        if info.GetResidueName() == "ILE" and name in ISOLEUCINE:
+            info.SetName(ISOLEUCINE[name])
+    pdb = app.PDBFile(io.StringIO(Chem.MolToPDBBlock(heavy)))
+    modeller = app.Modeller(pdb.topology, pdb.positions)
+    variants = [VARIANTS.get(residue) for residue in range(len(SEQUENCE))]
+    modeller.addHydrogens(app.ForceField("amber14-all.xml"), variants=variants)
+    with path.open("w") as file:
+        app.PDBFile.writeFile(modeller.topology, modeller.positions, file)
+
+
+if __name__ == "__main__":
+    write_peptide(Path(sys.argv[1]))
