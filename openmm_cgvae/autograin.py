@@ -19,11 +19,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from jaxtyping import Float
-from MDAnalysis.exceptions import NoDataError
 from torch import Tensor
 from tqdm import tqdm
 
-from openmm_cgvae.mapping import Mapping, join_pieces, pieces_of_beads
+from openmm_cgvae.mapping import (
+    Mapping,
+    bonds_within,
+    join_pieces,
+    pieces_of_beads,
+)
 from openmm_cgvae.threads import threads
 
 if TYPE_CHECKING:
@@ -188,7 +192,7 @@ def learn(
         if number < 1:
             raise ValueError(f"`{name}` is {number} but must be at least 1; give more")
     positions = _drawn_frames(group, n_frames, seed)
-    bonds = _bonds_within(group)
+    bonds = bonds_within(group)
     with threads(1):
         epochs = tqdm(range(n_epochs), "Auto-Grain", disable=not progress, unit="epoch")
         starts = _learned(positions, (n_starts, n_beads), epochs, seed)
@@ -335,15 +339,3 @@ def _drawn_frames(group: "mda.AtomGroup", n_frames: int, seed: int) -> np.ndarra
         )
     # A matrix that decodes beads cannot shift them.
     return positions - positions.mean(axis=1, keepdims=True)
-
-
-def _bonds_within(group: "mda.AtomGroup") -> np.ndarray | None:
-    """Return bonds between atoms of the group as positions in it, if they are known."""
-    try:
-        pairs = group.universe.bonds.indices
-    except (AttributeError, NoDataError):
-        return None
-    position = np.full(len(group.universe.atoms), -1)
-    position[group.indices] = np.arange(len(group))
-    pairs = position[np.asarray(pairs).reshape(-1, 2)]
-    return pairs[(pairs >= 0).all(axis=1)]

@@ -136,7 +136,10 @@ class TestLearned:
 
     @pytest.mark.parametrize(
         ("bonds", "pieces"),
-        [([(0, 3), (1, 4), (2, 5)], (1, 1, 1)), ([(0, 3), (1, 2)], (1, 2, 2))],
+        [
+            ([(0, 3), (1, 4), (2, 5)], (1, 1, 1)),
+            ([(0, 3), (1, 2), (4, 5)], (1, 2, 2)),
+        ],
     )
     def test_pieces_are_counted(self, bonds, pieces, finds):
         finds(PAIRS)
@@ -159,7 +162,7 @@ class TestLearned:
     def test_of_a_group_only_its_own_bonds_count(self, finds):
         finds([[0, 1, 0, 1]])
         universe = rigid_pairs()
-        universe.add_TopologyAttr("bonds", [(0, 1), (1, 3), (2, 5)])
+        universe.add_TopologyAttr("bonds", [(0, 1), (1, 3), (2, 5), (3, 4)])
         group = universe.atoms[[0, 2, 3, 5]]
         assert autograin.learn(group, 2, **QUICK).n_pieces == (2, 1)
 

@@ -1,11 +1,12 @@
 """Pieces of beads against a flood fill."""
 
+import MDAnalysis as mda
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openmm_cgvae.mapping import Mapping, join_pieces, pieces_of_beads
+from openmm_cgvae.mapping import Mapping, bonds_within, join_pieces, pieces_of_beads
 
 
 def flooded(mapping, bonds):
@@ -82,3 +83,19 @@ def test_bonds_of_other_atoms_are_refused(bond):
         ValueError, match=r"`bonds` names atom .* but the mapping has 3"
     ):
         pieces_of_beads(Mapping([0, 0, 1]), [bond])
+
+
+class TestBondsWithin:
+    def test_are_numbered_as_in_the_group(self):
+        universe = mda.Universe.empty(4)
+        universe.add_TopologyAttr("bonds", [(0, 1), (1, 2), (2, 3)])
+        assert bonds_within(universe.atoms[[3, 2, 0]]).tolist() == [[1, 0]]
+
+    def test_are_not_known_where_there_are_none(self):
+        assert bonds_within(mda.Universe.empty(2)) is None
+
+    def test_are_not_known_where_an_atom_has_none(self):
+        universe = mda.Universe.empty(3)
+        universe.add_TopologyAttr("bonds", [(0, 1)])
+        assert bonds_within(universe) is None
+        assert bonds_within(universe.atoms[:2]).tolist() == [[0, 1]]

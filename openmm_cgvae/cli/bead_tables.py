@@ -2,9 +2,8 @@
 
 import MDAnalysis as mda
 import numpy as np
-from MDAnalysis.exceptions import NoDataError
 
-from openmm_cgvae.mapping import Mapping, pieces_of_beads
+from openmm_cgvae.mapping import Mapping, bonds_within, pieces_of_beads
 
 
 def bead_table(atoms: "mda.AtomGroup", mapping: Mapping) -> str:
@@ -22,7 +21,8 @@ def bead_table(atoms: "mda.AtomGroup", mapping: Mapping) -> str:
     str
         The table, and below it whether all beads hang together.
     """
-    pieces = _pieces(atoms, mapping)
+    bonds = bonds_within(atoms)
+    pieces = None if bonds is None else pieces_of_beads(mapping, bonds)
     rows = [("bead", "name", "residue", "atoms", "pieces", "which")]
     for bead, name in enumerate(mapping.bead_names):
         own = atoms[mapping.atoms_of_bead(bead)]
@@ -37,13 +37,6 @@ def bead_table(atoms: "mda.AtomGroup", mapping: Mapping) -> str:
         padded = [f"{cell:{side}{width}}" for cell, width, side in cells]
         lines.append("  ".join([*padded, row[5]]))
     return "\n".join([*lines, _verdict(mapping, pieces)])
-
-
-def _pieces(atoms: "mda.AtomGroup", mapping: Mapping) -> np.ndarray | None:
-    try:
-        return pieces_of_beads(mapping, atoms.universe.bonds.indices)
-    except (AttributeError, NoDataError):
-        return None
 
 
 def _label(residue: "mda.core.groups.Residue") -> str:
@@ -64,7 +57,7 @@ def _which(own: "mda.AtomGroup") -> str:
 def _verdict(mapping: Mapping, pieces: np.ndarray | None) -> str:
     total = f"{mapping.n_atoms} atoms, {mapping.n_beads} beads"
     if pieces is None:
-        return f"{total}; bonds are not known, so neither whether they are in one piece"
+        return f"{total}; in how many pieces is not known, since not all bonds are"
     apart = int((pieces > 1).sum())
     if apart == 0:
         return f"{total}, each in one piece"

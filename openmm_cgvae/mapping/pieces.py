@@ -1,11 +1,52 @@
 """Whether the atoms of a bead hang together, and how to make them."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from openmm_cgvae.mapping.record import Mapping
+
+if TYPE_CHECKING:
+    import MDAnalysis as mda
+
+
+def bonds_within(atoms: "mda.Universe | mda.AtomGroup") -> np.ndarray | None:
+    """Return the bonds between atoms of a group, if all of them are known.
+
+    Parameters
+    ----------
+    atoms : MDAnalysis.Universe or AtomGroup
+        Some atoms.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (n_bonds, 2), or None
+        Pairs of positions in the group. None where the topology has no bonds, or
+        has some but not all: PDB files often list those of caps and ligands only,
+        so that other atoms are left with none.
+
+    Examples
+    --------
+    >>> import MDAnalysis as mda
+    >>> universe = mda.Universe.empty(3)
+    >>> universe.add_TopologyAttr("bonds", [(0, 1), (1, 2)])
+    >>> bonds_within(universe.atoms[1:]).tolist()
+    [[0, 1]]
+    """
+    group = atoms.atoms
+    try:
+        pairs = np.asarray(group.universe.bonds.indices).reshape(-1, 2)
+    except AttributeError:  # which NoDataError of MDAnalysis is as well
+        return None
+    if len(group) > 1 and not np.isin(group.indices, pairs).all():
+        return None
+    position = np.full(len(group.universe.atoms), -1)
+    position[group.indices] = np.arange(len(group))
+    pairs = position[pairs]
+    return pairs[(pairs >= 0).all(axis=1)]
 
 
 def pieces_of_beads(mapping: Mapping, bonds: npt.ArrayLike) -> np.ndarray:
