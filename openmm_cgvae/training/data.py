@@ -93,16 +93,31 @@ class TrainingData:
             pool_degree=max(1.0, n_atoms / n_beads),
         )
 
-    def batches(self, which: np.ndarray, epoch: int | None) -> "Batches":
+    def batches(
+        self, which: np.ndarray, epoch: int | None, rank: int = 0, n_ranks: int = 1
+    ) -> "Batches":
         """Give the batches of an epoch; in order where epoch is None."""
-        return Batches(self, which, epoch)
+        return Batches(self, which, epoch, rank, n_ranks)
 
 
 class Batches:
-    """The batches of one epoch, shuffled by seed and epoch alone."""
+    """The batches of one epoch, shuffled by seed and epoch alone.
 
-    def __init__(self, data: TrainingData, which: np.ndarray, epoch: int | None):
+    Of several processes each has every ``n_ranks``-th frame of every batch, so all have
+    the same number of batches of the same size; where frames are missing for that, the
+    first of the batch come twice.
+    """
+
+    def __init__(
+        self,
+        data: TrainingData,
+        which: np.ndarray,
+        epoch: int | None,
+        rank: int = 0,
+        n_ranks: int = 1,
+    ) -> None:
         self.data, self.which, self.epoch = data, which, epoch
+        self.rank, self.n_ranks = rank, n_ranks
 
     def __len__(self) -> int:
         """Count the batches."""
@@ -119,7 +134,10 @@ class Batches:
         if graph is None:
             raise ValueError("`data` has no graph yet; set it from the model")
         for start in range(0, len(order), self.data.batch_size):
-            rows = torch.from_numpy(order[start : start + self.data.batch_size])
+            chosen = order[start : start + self.data.batch_size]
+            n_each = -(-len(chosen) // self.n_ranks)
+            dealt = np.resize(chosen, n_each * self.n_ranks)[self.rank :: self.n_ranks]
+            rows = torch.from_numpy(dealt)
             yield graph.batch(
                 self.data.bead_positions[rows], self.data.atom_positions[rows]
             )

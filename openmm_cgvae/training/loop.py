@@ -19,13 +19,13 @@ from openmm_cgvae.graphs import GraphBatch
 from openmm_cgvae.losses import crowding, objective, strain
 from openmm_cgvae.model import CGVAE, Model, Reconstruction
 from openmm_cgvae.model.gaussian import Gaussian
+from openmm_cgvae.model.settling import least_distances
 from openmm_cgvae.training.config import TrainingConfig
 from openmm_cgvae.training.data import Batches, TrainingData
 
 MONITORED = "validation/total"
 PATIENCE = 15  # epochs without a better validation loss
 FLOW_FOLDER, POLISH_FOLDER = "prior", "polish"
-FARTHEST_CONTACT = 3.0  # atoms farther apart do not crowd each other [A]
 POLISH_SLOWDOWN = 0.25  # the decoder is nearly where it should be
 SHORT_NAMES = {
     "total": "loss",
@@ -35,6 +35,7 @@ SHORT_NAMES = {
     "strain_of_samples": "strain",
     "crowding_of_samples": "crowding",
 }
+ONE_DEVICE = {"devices": 1}
 LAST, BEST, LOG = "last.ckpt", "best.ckpt", "metrics.csv"
 
 
@@ -45,6 +46,7 @@ def fit(
     folder: Path,
     *,
     progress: bool,
+    trainer_options: dict[str, Any] | None = None,
 ) -> None:
     """Run or continue a training in a folder and load the best weights.
 
@@ -60,24 +62,30 @@ def fit(
         Where checkpoints and log are; a finished run is only read.
     progress : bool
         Whether to show a progress bar.
+    trainer_options : dict, optional
+        Where to train, for Lightning's Trainer.
 
     Raises
     ------
     ValueError
         If the training came to values that are not numbers.
     """
-    _fit_stage(_Objective(model, data, config), folder, progress=progress)
+
+    def fit_stage(stage: _Stage, folder: Path) -> None:
+        _fit_stage(stage, folder, trainer_options or {}, progress=progress)
+
+    fit_stage(_Objective(model, data, config), folder)
     if not isinstance(model, CGVAE):
         return  # no prior to fit, nor samples of it to polish
     if model.config.prior == "flow":
-        stage = _FlowFit(model, data, config)
-        _fit_stage(stage, folder / FLOW_FOLDER, progress=progress)
+        fit_stage(_FlowFit(model, data, config), folder / FLOW_FOLDER)
     if config.polish_epochs:
-        polish = _Polish(model, data, config)
-        _fit_stage(polish, folder / POLISH_FOLDER, progress=progress)
+        fit_stage(_Polish(model, data, config), folder / POLISH_FOLDER)
 
 
-def _fit_stage(stage: "_Stage", folder: Path, *, progress: bool) -> None:
+def _fit_stage(
+    stage: "_Stage", folder: Path, trainer_options: dict[str, Any], *, progress: bool
+) -> None:
     """Run or continue one stage of a training and load its best weights."""
     folder.mkdir(exist_ok=True)
     last = folder / LAST
@@ -85,8 +93,9 @@ def _fit_stage(stage: "_Stage", folder: Path, *, progress: bool) -> None:
     if n_done < stage.n_epochs:
         trainer = pl.Trainer(
             max_epochs=stage.n_epochs,
-            # One device: the batches are not dealt out to several.
-            devices=1,
+            **{**ONE_DEVICE, **trainer_options},
+            # `Batches` deals frames out by itself.
+            use_distributed_sampler=False,
             gradient_clip_val=stage.config.clip_norm,
             reload_dataloaders_every_n_epochs=1,
             callbacks=[
@@ -160,10 +169,15 @@ class _Stage(pl.LightningModule, ABC):
         """Give the terms of the loss, among them ``total``."""
 
     def train_dataloader(self) -> Batches:
-        return self.data.batches(self.data.train, self.trainer.current_epoch)
+        epoch = self.trainer.current_epoch
+        return self.data.batches(self.data.train, epoch, *self._place())
 
     def val_dataloader(self) -> Batches:
-        return self.data.batches(self.data.validation, None)
+        return self.data.batches(self.data.validation, None, *self._place())
+
+    def _place(self) -> tuple[int, int]:
+        """Give the number of this process, and how many there are."""
+        return self.trainer.global_rank, self.trainer.world_size
 
     def training_step(self, batch: GraphBatch, index: int) -> Tensor:
         del index
@@ -187,13 +201,23 @@ class _Stage(pl.LightningModule, ABC):
     def _losses(self, batch: GraphBatch, key: int) -> dict[str, Tensor]:
         seed = np.random.SeedSequence((self.config.seed, abs(key), int(key < 0)))
         generator = torch.Generator().manual_seed(int(seed.generate_state(1)[0]))
-        noise = torch.randn(batch.n_beads, self.model.n_latents, generator=generator)
-        return self.losses(batch, noise.to(batch.bead_positions.device))
+        # Every process draws for all, so that each frame has the noise it has alone.
+        rank, n_ranks = self._place()
+        each = batch.n_beads // batch.n_molecules
+        shape = (batch.n_molecules, n_ranks, each, self.model.n_latents)
+        noise = torch.randn(
+            batch.n_beads * n_ranks, self.model.n_latents, generator=generator
+        ).reshape(shape)[:, rank]
+        return self.losses(batch, noise.flatten(0, 1).to(batch.bead_positions.device))
 
     def _log(self, part: str, batch: GraphBatch, losses: dict[str, Tensor]) -> None:
         values = {f"{part}/{name}": value.detach() for name, value in losses.items()}
         self.log_dict(
-            values, on_step=False, on_epoch=True, batch_size=batch.n_molecules
+            values,
+            on_step=False,
+            on_epoch=True,
+            batch_size=batch.n_molecules,
+            sync_dist=self.trainer.world_size > 1,
         )
 
     def configure_optimizers(self) -> dict[str, Any]:
@@ -299,9 +323,9 @@ class _Polish(_Stage):
         self.register_buffer("std", distances.std(0), persistent=False)
         self.mean: Tensor
         self.std: Tensor
-        least = _least_distances(frames) if config.contact_weight else None
-        if least is not None:
-            least[first, second] = least[second, first] = 0.0
+        least = None
+        if config.contact_weight:
+            least = least_distances(frames, model.graph().close_pairs)
         self.register_buffer("least", least, persistent=False)
         self.least: Tensor | None
 
@@ -338,14 +362,6 @@ class _Polish(_Stage):
             extra["crowding_of_samples"] = crowding(samples, batch, self.least)
             total = total + self.config.contact_weight * extra["crowding_of_samples"]
         return {**terms.__dict__, **extra, "total": total}
-
-
-def _least_distances(frames: Tensor) -> Tensor:
-    """Find how close every two atoms come, in no case more than a contact."""
-    least = frames.new_full((frames.shape[1],) * 2, FARTHEST_CONTACT)
-    for part in frames.split(256):
-        least = torch.minimum(least, torch.cdist(part, part).amin(0))
-    return least.fill_diagonal_(0.0)
 
 
 class _Keeper(Checkpoint):
@@ -395,6 +411,8 @@ class _Log(Callback):
         position = {"epoch": trainer.current_epoch, "step": trainer.global_step}
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         self.rows.append({**position, "learning_rate": rate, **losses})
+        if not trainer.is_global_zero:
+            return
         unfinished = self.path.with_suffix(".new")
         with unfinished.open("w", newline="") as file:
             writer = csv.DictWriter(file, self.rows[-1].keys())
@@ -410,6 +428,8 @@ class _Progress(Callback):
         self.bar: tqdm | None = None
 
     def on_train_start(self, trainer: pl.Trainer, module: _Stage) -> None:
+        if not trainer.is_global_zero:
+            return
         n_steps = len(module.data.batches(module.data.train, None))
         self.bar = tqdm(
             total=n_steps * module.n_epochs,

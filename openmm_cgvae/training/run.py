@@ -14,6 +14,7 @@ import MDAnalysis as mda
 import torch
 
 from openmm_cgvae._version import __version__
+from openmm_cgvae.files import written_whole
 from openmm_cgvae.frames import Frames
 from openmm_cgvae.graphs import MoleculeGraph, atom_types_of
 from openmm_cgvae.mapping import Mapping
@@ -23,6 +24,7 @@ from openmm_cgvae.topology import AtomTable
 from openmm_cgvae.training.config import TrainingConfig, configure
 from openmm_cgvae.training.data import TrainingData
 from openmm_cgvae.training.loop import fit
+from openmm_cgvae.training.places import checked_places
 
 # Atoms of one bead would sit on it, those of two on the line through them.
 FEWEST_BEADS = 3
@@ -39,6 +41,7 @@ def train(  # noqa: PLR0913 - the settings of a training
     frames: Frames | None = None,
     n_threads: int = 1,
     progress: bool = True,
+    trainer_options: dict[str, Any] | None = None,
 ) -> Model:
     """Train a model on a trajectory.
 
@@ -64,6 +67,11 @@ def train(  # noqa: PLR0913 - the settings of a training
         Threads of PyTorch. More than one pays only for wide networks on free cores.
     progress : bool
         Whether to show a progress bar.
+    trainer_options : dict, optional
+        Where to train: ``accelerator``, ``devices``, ``num_nodes``, ``strategy``,
+        ``precision`` and ``plugins`` of Lightning's Trainer. By default one device.
+        Several share every batch, and up to rounding come to the weights of one unless
+        the decoder is polished; they need a ``run_directory`` that all of them see.
 
     Returns
     -------
@@ -81,6 +89,7 @@ def train(  # noqa: PLR0913 - the settings of a training
     See ``examples/train_your_own.py``.
     """
     model_config, config = configure(preset, model_options, training_options)
+    where = checked_places(trainer_options, run_directory)
     atom_table = AtomTable.from_universe(atoms)
     # Refuse what does not fit before the trajectory is read.
     if mapping.n_beads < FEWEST_BEADS:
@@ -103,7 +112,7 @@ def train(  # noqa: PLR0913 - the settings of a training
         folder = Path(temporary if run_directory is None else run_directory)
         _claim(folder, model, config, frames)
         with threads(n_threads):
-            fit(model, data, config, folder, progress=progress)
+            fit(model, data, config, folder, progress=progress, trainer_options=where)
     model.provenance = _provenance(model, config, frames, preset)
     return model.eval()
 
@@ -132,9 +141,8 @@ def _claim(folder: Path, model: Model, config: TrainingConfig, frames: Frames) -
     }
     text = json.dumps(run, indent=1)
     if not note.exists():
-        unfinished = note.with_suffix(".new")
-        unfinished.write_text(text)
-        unfinished.replace(note)
+        with written_whole(note) as unfinished:
+            unfinished.write_text(text)
         return
     try:
         there = json.loads(note.read_text())
