@@ -41,34 +41,37 @@ class RadialBasis(nn.Module):
         super().__init__()
         self.n_radial = n_radial
         self.cutoff = cutoff
-        orders = torch.arange(1, n_radial + 1, dtype=torch.get_default_dtype())
-        self.register_buffer("frequencies", orders / cutoff, persistent=False)
-        self.frequencies: Tensor
 
     @property
     def n_functions(self) -> int:
         """Number of functions, the envelope included."""
         return self.n_radial + 1
 
-    def forward(self, distances: Float[Tensor, "*edges"]) -> Float[Tensor, "*edges k"]:
+    def forward(
+        self, distances: Float[Tensor, "*edges"], axis: int = -1
+    ) -> Float[Tensor, "..."]:
         """Evaluate the basis.
 
         Parameters
         ----------
         distances : Tensor, any shape
             Distances [A].
+        axis : int
+            Where the axis of the functions goes.
 
         Returns
         -------
         Tensor, shape (..., n_radial + 1)
             The functions, the envelope last.
         """
-        inside = (distances < self.cutoff).to(distances.dtype)
-        envelope = 0.5 * (torch.cos(distances * (math.pi / self.cutoff)) + 1) * inside
-        # sin(pi f d) / d = pi f sinc(f d) is finite where beads coincide.
-        scaled = torch.sinc(distances[..., None] * self.frequencies)
-        waves = scaled * (math.pi * self.frequencies)
-        return (
-            torch.cat([waves, torch.ones_like(waves[..., :1])], -1)
-            * (envelope[..., None])
-        )
+        angle = distances * (math.pi / self.cutoff)
+        cosine = torch.cos(angle)
+        envelope = 0.5 * (cosine + 1) * (distances < self.cutoff)
+        # sin(k x) = 2 cos(x) sin((k - 1) x) - sin((k - 2) x): one sine for all of them,
+        # and sin(x) / x is finite where beads coincide.
+        twice = 2 * cosine
+        wave = envelope * torch.sinc(distances / self.cutoff) * (math.pi / self.cutoff)
+        waves = [wave, twice * wave]
+        while len(waves) < self.n_radial:
+            waves.append(torch.addcmul(-waves[-2], twice, waves[-1]))
+        return torch.stack([*waves[: self.n_radial], envelope], axis)

@@ -87,7 +87,7 @@ class VectorDecoder(nn.Module):
             )
             scalars, vectors = update(
                 scalars + d_scalars,
-                d_vectors if vectors is None else vectors + d_vectors,
+                d_vectors if vectors is None else d_vectors.add_(vectors),
                 is_last=is_last,
             )
             if d_pseudoscalars is not None:
@@ -95,7 +95,7 @@ class VectorDecoder(nn.Module):
             if pseudovectors is None:
                 pseudovectors = d_pseudovectors
             elif d_pseudovectors is not None:
-                pseudovectors = pseudovectors + d_pseudovectors
+                pseudovectors = d_pseudovectors.add_(pseudovectors)
         return torch.zeros_like(latents)[:, None] if vectors is None else vectors
 
 
@@ -147,7 +147,8 @@ class LocalFrameDecoder(nn.Module):
         for message, update in zip(self.messages, self.updates, strict=True):
             received = message(edges, scalars)
             scalars = scalars + update(torch.cat([scalars, received], -1))
-        axes = edges.filtered_directions(self.axis_filters, self.axis_senders(scalars))
+        filters = edges.prepared(self.axis_filters)
+        axes = edges.filtered_directions(filters, self.axis_senders(scalars))
         frames = orthonormal(*axes.chunk(2, -1)).flatten(2)  # [n, 3, axis * g]
         n_beads, _, n_axes = frames.shape
         coordinates = self.coordinates(scalars).reshape(n_beads, n_axes, -1)

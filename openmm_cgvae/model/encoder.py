@@ -14,6 +14,7 @@ from openmm_cgvae.model.messages import (
     InvariantMessage,
     filter_matrix,
     mlp,
+    rows,
 )
 from openmm_cgvae.model.neighbourhood import Neighbourhood, neighbourhood
 
@@ -80,7 +81,9 @@ class DistanceEncoder(nn.Module):
             atoms - batch.bead_positions[batch.bead_of_atom], dim=-1
         )
         pool_basis = self.bead_basis(distances)
-        scalars = self.embedding(batch.atom_types)
+        # At first the atoms of a type are alike.
+        scalars: Tensor = self.embedding.weight
+        types: Tensor | None = batch.atom_types
         beads = scalars.new_zeros(batch.n_beads, self.config.n_channels)
         for atom_message, filters, network, bead_message in zip(
             self.atom_messages,
@@ -89,7 +92,8 @@ class DistanceEncoder(nn.Module):
             self.bead_messages,
             strict=True,
         ):
-            scalars = scalars + atom_message(atom_edges, scalars)
+            heard = atom_message(atom_edges, scalars, types)
+            scalars, types = rows(scalars, types) + heard, None
             messages = (pool_basis @ filters) * network(scalars)
             pooled = beads.index_add(
                 0, batch.bead_of_atom, messages / self.config.pool_degree
@@ -154,7 +158,8 @@ class SignedEncoder(nn.Module):
             0, batch.bead_of_atom, terms / self.config.pool_degree
         )
         ones = terms.new_ones(batch.n_beads, 2 * n_channels)
-        first, second = edges.filtered_directions(self.axis_filters, ones).chunk(2, -1)
+        filters = edges.prepared(self.axis_filters)
+        first, second = edges.filtered_directions(filters, ones).chunk(2, -1)
         third = torch.linalg.cross(first, second, dim=1)
         products = [(inner * axis).sum(1) for axis in (first, second, third)]
         return torch.cat(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
@@ -33,6 +33,13 @@ def mlp(*sizes: int) -> nn.Sequential:
     for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
         layers += [nn.Linear(n_in, n_out), nn.SiLU()]
     return nn.Sequential(*layers[:-1])
+
+
+def rows(
+    table: Float[Tensor, "rows c"], row_of_node: Int[Tensor, " n"] | None
+) -> Float[Tensor, "n c"]:
+    """Give each node its row of a table; by default row and node are the same."""
+    return table if row_of_node is None else table.index_select(0, row_of_node)
 
 
 def filter_matrix(n_functions: int, n_channels: int) -> nn.Parameter:
@@ -83,14 +90,23 @@ class InvariantMessage(nn.Module):
         self.degree = degree
 
     def forward(
-        self, edges: Neighbourhood, scalars: Float[Tensor, "n c"]
+        self,
+        edges: Neighbourhood,
+        scalars: Float[Tensor, "rows c"],
+        row_of_node: Int[Tensor, " n"] | None = None,
     ) -> Float[Tensor, "n c"]:
-        """Sum the messages to every node."""
+        """Sum the messages to every node.
+
+        Where many nodes have the same features, one row for all of them will do,
+        and ``row_of_node`` says which row is whose.
+        """
         # The sum is linear in the filters, which are much smaller than it.
         filters = self.filters / self.degree
         if self.messages == "product":
+            scalars = rows(scalars, row_of_node)
             return edges.pair_sum(filters, scalars, self.network)
-        return edges.filtered_sum(filters, self.network(scalars))
+        heard = rows(self.network(scalars), row_of_node)
+        return edges.filtered_sum(edges.prepared(filters), heard)
 
 
 class EquivariantMessage(nn.Module):
@@ -155,39 +171,40 @@ class EquivariantMessage(nn.Module):
         # Columns are ordered so that each neighbour sum takes one slice: W1 and W4
         # act on scalars and directions, W5 W6 W9 on V, W2 W3 W7 W8 on V-bar.
         sizes = [n, n, n_own, 3 * n - n_own if n_pseudo else 0, n_pseudo]
-        filters, gates = self._columns(scalars, sizes)
+        filters, gates = self._columns(edges, scalars, sizes)
         d_scalars = edges.filtered_sum(filters[0], gates[0] * scalars)
         d_vectors = edges.filtered_directions(filters[1], gates[1])
         if vectors is None or pseudoscalars is None:
             return d_scalars, None, d_vectors, None
         handed = pseudoscalars[:, None]
         on_own = edges.gated_sum(filters[2], gates[2], vectors).unbind(2)
-        d_vectors = d_vectors + on_own[0]
+        d_vectors += on_own[0]
         if pseudovectors is not None:
             on_pseudo = edges.gated_sum(filters[4], gates[4], pseudovectors).unbind(2)
-            d_vectors = d_vectors + cross_product(vectors, on_pseudo[0])
-            d_vectors = d_vectors + handed * on_pseudo[1]
+            d_vectors += cross_product(vectors, on_pseudo[0])
+            d_vectors.addcmul_(handed, on_pseudo[1])
         if is_last:
             return d_scalars, None, d_vectors, None
-        d_pseudovectors = cross_product(vectors, on_own[1]) + handed * on_own[2]
+        d_pseudovectors = cross_product(vectors, on_own[1])
+        d_pseudovectors.addcmul_(handed, on_own[2])
         if pseudovectors is None:
             return d_scalars, None, d_vectors, d_pseudovectors
-        d_pseudovectors = d_pseudovectors + on_pseudo[3]
-        d_pseudovectors = d_pseudovectors + cross_product(pseudovectors, on_pseudo[2])
+        d_pseudovectors += on_pseudo[3]
+        d_pseudovectors += cross_product(pseudovectors, on_pseudo[2])
         inner = (vectors * pseudovectors).sum(1)
         d_pseudoscalars = edges.plain_sum(inner) / self.degree
         return d_scalars, d_pseudoscalars, d_vectors, d_pseudovectors
 
     def _columns(
-        self, scalars: Tensor, sizes: list[int]
+        self, edges: Neighbourhood, scalars: Tensor, sizes: list[int]
     ) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
         """Give the first columns of filters and gates, in groups of these sizes."""
         n_columns = sum(sizes)
         hidden, last = _opened(self.network, scalars)
         gates = linear(hidden, last.weight[:n_columns], last.bias[:n_columns])
         # The sums are linear in the filters, which are much smaller.
-        filters = self.filters[:, :n_columns] / self.degree
-        return filters.split(sizes, 1), gates.split(sizes, 1)
+        filters = edges.prepared(self.filters[:, :n_columns] / self.degree)
+        return filters.split(sizes, -1), gates.split(sizes, -1)
 
 
 class EquivariantUpdate(nn.Module):
@@ -243,4 +260,5 @@ class EquivariantUpdate(nn.Module):
 
 def _opened(network: nn.Sequential, features: Tensor) -> tuple[Tensor, nn.Linear]:
     """Give the hidden layer of a network, and the layer that is still to come."""
-    return network[:-1](features), cast(nn.Linear, network[-1])
+    first, activation, last = network
+    return activation(first(features)), cast(nn.Linear, last)

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -27,17 +26,24 @@ class Neighbourhood(ABC):
     sums run over the neighbours J of each node I, closer than the cutoff, itself
     left out. Values have channels last, ``[n, c]`` or ``[n, 3, c]``, so that inner
     loops run along channels.
+
+    Sums take filters as `prepared` gives them, or channels of those: several sums
+    can share one preparation.
     """
+
+    def prepared(self, filters: Float[Tensor, "k c"]) -> Float[Tensor, "*pairs c"]:
+        """Give the weights of all pairs, or the filters where there are too many."""
+        return filters
 
     @abstractmethod
     def filtered_sum(
-        self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n *xyz c"]
+        self, filters: Float[Tensor, "*pairs c"], values: Float[Tensor, "n *xyz c"]
     ) -> Float[Tensor, "n *xyz c"]:
         """Sum ``W_c(d_IJ) values[J, c]`` over the neighbours J of every node I."""
 
     def gated_sum(
         self,
-        filters: Float[Tensor, "k mc"],
+        filters: Float[Tensor, "*pairs mc"],
         gates: Float[Tensor, "n mc"],
         vectors: Float[Tensor, "n 3 c"],
     ) -> Float[Tensor, "n 3 m c"]:
@@ -51,7 +57,7 @@ class Neighbourhood(ABC):
 
     @abstractmethod
     def filtered_directions(
-        self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n c"]
+        self, filters: Float[Tensor, "*pairs c"], values: Float[Tensor, "n c"]
     ) -> Float[Tensor, "n 3 c"]:
         """Sum ``W_c(d_IJ) values[J, c] E_IJ`` with unit vectors from I to J."""
 
@@ -87,57 +93,62 @@ class DenseNeighbourhood(Neighbourhood):
     ) -> None:
         blocks = positions.reshape(n_molecules, -1, 3)
         self.n_nodes = blocks.shape[1]
-        displacements = blocks[:, None, :, :] - blocks[:, :, None, :]  # [b, i, j, 3]
-        distances = torch.linalg.vector_norm(displacements, dim=-1)
-        other = 1 - torch.eye(
-            self.n_nodes, dtype=positions.dtype, device=positions.device
-        )
-        self.inside = (distances < basis.cutoff).to(positions.dtype) * other
-        self.basis = basis(distances) * other[..., None]  # [b, i, j, k]
-        nonzero = torch.where(distances > 0, distances, 1.0)
-        self.directions = displacements / nonzero[..., None]
         # With few neighbours it is cheapest to form the weight of each; with more
         # of them than functions, to let one product sum over both.
         self.is_small = self.n_nodes <= basis.n_functions
+        displacements = blocks[:, None, :, :] - blocks[:, :, None, :]  # [b, i, j, 3]
+        # A node is no neighbour of its own.
+        distances = torch.linalg.vector_norm(displacements, dim=-1) + torch.diag(
+            positions.new_full((self.n_nodes,), basis.cutoff)
+        )
+        self.inside = (distances < basis.cutoff).to(positions.dtype)
+        nonzero = torch.where(distances > 0, distances, 1.0)
+        self.directions = displacements / nonzero[..., None]
+        # The basis as [b, i, j, k], and stacked as [b, i, k * j].
+        if self.is_small:
+            self.basis = basis(distances)
+        else:
+            by_function = basis(distances, axis=2)
+            self.basis = by_function.transpose(2, 3)
+            self._stacked = by_function.flatten(2)
+        self._turned: Tensor | None = None
 
-    @cached_property
-    def _stacked(self) -> Tensor:
-        return self.basis.transpose(2, 3).flatten(2)  # [b, i, k * j]
-
-    @cached_property
-    def _directed(self) -> Tensor:
-        return self.directions[..., None] * self.basis[..., None, :]
-
-    @cached_property
-    def _turned(self) -> Tensor:
+    def _basis_of_turns(self) -> Tensor:
         """Basis of the pairs i, i + turn: each pair once, [b, turn, i, k]."""
+        if self._turned is not None:
+            return self._turned
         nodes = torch.arange(self.n_nodes, device=self.basis.device)
         turns = torch.arange(1, self.n_nodes // 2 + 1, device=self.basis.device)
         turned = self.basis[:, nodes, (nodes + turns[:, None]) % self.n_nodes]
-        if self.n_nodes % 2:
-            return turned
-        # Half a turn meets every pair from both of its ends.
-        shares = torch.ones_like(turned[0, :, :1, :1])
-        shares[-1] = 0.5
-        return turned * shares
+        if self.n_nodes % 2 == 0:
+            # Half a turn meets every pair from both of its ends.
+            shares = torch.ones_like(turned[0, :, :1, :1])
+            shares[-1] = 0.5
+            turned = turned * shares
+        self._turned = turned
+        return turned
 
     def _blocks(self, values: Tensor) -> Tensor:
         return values.reshape(-1, self.n_nodes, *values.shape[1:])
 
+    def prepared(self, filters: Float[Tensor, "k c"]) -> Float[Tensor, "*pairs c"]:
+        """Give the weights of pairs, or the filters; see `Neighbourhood`."""
+        return self.basis @ filters if self.is_small else filters
+
     def filtered_sum(
-        self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n *xyz c"]
+        self, filters: Float[Tensor, "*pairs c"], values: Float[Tensor, "n *xyz c"]
     ) -> Float[Tensor, "n *xyz c"]:
         """Sum filtered values; see `Neighbourhood`."""
         blocks = self._blocks(values)  # [b, j, ..., c]
         blocks = blocks.reshape(*blocks.shape[:2], -1, blocks.shape[-1])
         if not self.is_small:
             return stacked_sum(self._stacked, filters, blocks).reshape(values.shape)
-        weights = (self.basis @ filters)[..., None, None, :]
+        weights = filters[..., None, None, :]
         return gated_sum(weights, None, blocks[:, :, :, None]).reshape(values.shape)
 
     def gated_sum(
         self,
-        filters: Float[Tensor, "k mc"],
+        filters: Float[Tensor, "*pairs mc"],
         gates: Float[Tensor, "n mc"],
         vectors: Float[Tensor, "n 3 c"],
     ) -> Float[Tensor, "n 3 m c"]:
@@ -145,22 +156,18 @@ class DenseNeighbourhood(Neighbourhood):
         if not self.is_small:
             return super().gated_sum(filters, gates, vectors)
         groups = (1, -1, vectors.shape[-1])
-        weights = (self.basis @ filters).unflatten(-1, groups)
+        weights = filters.unflatten(-1, groups)
         factors = self._blocks(gates).unflatten(-1, groups)
         blocks = self._blocks(vectors)[..., None, :]
         return gated_sum(weights, factors, blocks).flatten(0, 1)
 
     def filtered_directions(
-        self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n c"]
+        self, filters: Float[Tensor, "*pairs c"], values: Float[Tensor, "n c"]
     ) -> Float[Tensor, "n 3 c"]:
         """Sum filtered directions; see `Neighbourhood`."""
-        blocks = self._blocks(values)
-        if self.is_small:
-            weights = (self._directed @ filters)[..., None, :]  # [b, i, j, 3, 1, c]
-            summed = gated_sum(weights, None, blocks[:, :, None, None])
-            return summed.flatten(0, 1).squeeze(2)
-        weights = (self.basis @ filters) * blocks[:, None]  # [b, i, j, c]
-        return (self.directions.transpose(-1, -2) @ weights).flatten(0, 1)
+        weights = filters if self.is_small else self.basis @ filters
+        gated = weights * self._blocks(values)[:, None]  # [b, i, j, c]
+        return (self.directions.transpose(-1, -2) @ gated).flatten(0, 1)
 
     def plain_sum(self, values: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
         """Sum values; see `Neighbourhood`."""
@@ -179,7 +186,9 @@ class DenseNeighbourhood(Neighbourhood):
         blocks = self._blocks(values)
         turns = range(1, self.n_nodes // 2 + 1)
         products = torch.stack([blocks * blocks.roll(-turn, 1) for turn in turns], 1)
-        heard = (self._turned @ filters) * network(products)  # [b, turn, i, c]
+        heard = (self._basis_of_turns() @ filters) * network(
+            products
+        )  # [b, turn, i, c]
         total = heard.sum(1)
         for turn, of_turn in zip(turns, heard.unbind(1), strict=True):
             total = total + of_turn.roll(turn, 1)
@@ -224,7 +233,7 @@ class SparseNeighbourhood(Neighbourhood):
         return total.index_add(0, self.receivers, messages)
 
     def filtered_sum(
-        self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n *xyz c"]
+        self, filters: Float[Tensor, "*pairs c"], values: Float[Tensor, "n *xyz c"]
     ) -> Float[Tensor, "n *xyz c"]:
         """Sum filtered values; see `Neighbourhood`."""
         total = torch.zeros_like(values)
@@ -237,7 +246,7 @@ class SparseNeighbourhood(Neighbourhood):
         return total
 
     def filtered_directions(
-        self, filters: Float[Tensor, "k c"], values: Float[Tensor, "n c"]
+        self, filters: Float[Tensor, "*pairs c"], values: Float[Tensor, "n c"]
     ) -> Float[Tensor, "n 3 c"]:
         """Sum filtered directions; see `Neighbourhood`."""
         total = values.new_zeros(self.n_nodes, 3, values.shape[1])

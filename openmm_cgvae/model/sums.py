@@ -16,6 +16,8 @@ from torch.autograd.function import once_differentiable
 
 # Products of so few numbers are made whole: then calls cost more than memory.
 SMALL_PRODUCT = 2**16
+# So many numbers stay in the second cache of a core, with what they are made of.
+IN_CACHE = 2**18
 
 
 def gated_sum(weights: Tensor, gates: Tensor | None, values: Tensor) -> Tensor:
@@ -46,6 +48,11 @@ def gated_sum(weights: Tensor, gates: Tensor | None, values: Tensor) -> Tensor:
     >>> gated_sum(weights, None, values).flatten().tolist()
     [110.0, 101.0, 11.0]
     """
+    if torch.compiler.is_compiling():
+        products = weights if gates is None else weights * gates[:, None]
+        return (products * values[:, None]).sum(2)
+    if not torch.is_grad_enabled():
+        return _gated_sum(weights, gates, values)[0]
     return _GatedSum.apply(weights, gates, values)
 
 
@@ -74,6 +81,10 @@ def stacked_sum(basis: Tensor, filters: Tensor, values: Tensor) -> Tensor:
     >>> stacked_sum(basis, torch.tensor([[3.0]]), values).flatten().tolist()
     [33.0, 33.0]
     """
+    if torch.compiler.is_compiling():
+        filtered = values[:, None] * filters[:, None, None]
+        flat = filtered.flatten(3).flatten(1, 2)
+        return torch.bmm(basis, flat).reshape(values.shape)
     return _StackedSum.apply(basis, filters, values)
 
 
@@ -96,6 +107,10 @@ def cross_product(first: Tensor, second: Tensor) -> Tensor:
     >>> cross_product(x, y).flatten().tolist()
     [0.0, 0.0, 1.0]
     """
+    if torch.compiler.is_compiling():
+        return torch.linalg.cross(first, second, dim=1)
+    if not torch.is_grad_enabled():
+        return _cross(first, second)
     return _CrossProduct.apply(first, second)
 
 
@@ -104,9 +119,9 @@ class _GatedSum(torch.autograd.Function):
     def forward(
         ctx: Any, weights: Tensor, gates: Tensor | None, values: Tensor
     ) -> Tensor:
-        products = weights if gates is None else weights * gates[:, None]
+        total, products = _gated_sum(weights, gates, values)
         ctx.save_for_backward(weights, gates, values, products)
-        return _product_sum(products, values[:, None], (2,)).squeeze(2)
+        return total
 
     @staticmethod
     @once_differentiable
@@ -125,32 +140,60 @@ class _GatedSum(torch.autograd.Function):
         return of_products.mul_(gates[:, None]), of_gates, of_values
 
 
+def _gated_sum(
+    weights: Tensor, gates: Tensor | None, values: Tensor
+) -> tuple[Tensor, Tensor]:
+    products = weights if gates is None else weights * gates[:, None]
+    return _product_sum(products, values[:, None], (2,)).squeeze(2), products
+
+
 class _StackedSum(torch.autograd.Function):
+    """Some molecules at a time, so that what is between two steps stays in cache."""
+
     @staticmethod
     def forward(ctx: Any, basis: Tensor, filters: Tensor, values: Tensor) -> Tensor:
         ctx.save_for_backward(basis, filters, values)
-        filtered = _filtered(filters, values)
-        return torch.bmm(basis, filtered).reshape(values.shape)
+        filtered, parts = _room(filters, values)
+        total = torch.empty_like(values)
+        for part in parts:
+            of_part = filtered[: len(values[part])]
+            torch.mul(values[part, None], filters[:, None, None], out=of_part)
+            flat = of_part.flatten(3).flatten(1, 2)
+            torch.bmm(basis[part], flat, out=total[part].flatten(2))
+        return total
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         basis, filters, values = ctx.saved_tensors
-        flat = slope.flatten(2)
-        of_basis = None
-        if ctx.needs_input_grad[0]:
-            of_basis = torch.bmm(flat, _filtered(filters, values).transpose(1, 2))
-        n_functions = len(filters)
-        of_filtered = torch.bmm(basis.transpose(1, 2), flat).reshape(
-            len(values), n_functions, *values.shape[1:]
-        )
-        of_values = of_filtered[:, 0] * filters[0]
-        for function in range(1, n_functions):
-            of_values.addcmul_(of_filtered[:, function], filters[function])
-        # Molecules or nodes first, whichever are fewer: the loop runs over them.
-        axes = (0, 2) if len(values) < values.shape[1] else (2, 0)
-        of_filters = _product_sum(of_filtered, values[:, None], axes[:1])
-        return of_basis, of_filters.sum((axes[1], 3)).flatten(0, 1), of_values
+        slope = slope.contiguous().flatten(2)
+        of_basis = torch.empty_like(basis) if ctx.needs_input_grad[0] else None
+        of_filters, of_values = torch.zeros_like(filters), torch.empty_like(values)
+        filtered, parts = _room(filters, values)
+        for part in parts:
+            of_part = filtered[: len(values[part])]
+            flat = of_part.flatten(3).flatten(1, 2)
+            if of_basis is not None:
+                torch.mul(values[part, None], filters[:, None, None], out=of_part)
+                torch.bmm(slope[part], flat.transpose(1, 2), out=of_basis[part])
+            torch.bmm(basis[part].transpose(1, 2), slope[part], out=flat)
+            of_values[part] = 0
+            for function, coefficients in enumerate(filters):
+                of_values[part].addcmul_(of_part[:, function], coefficients)
+            of_part *= values[part, None]
+            # Sums over axes that are not neighbours are slow: one after the other.
+            of_filters += of_part.flatten(2, 3).sum(2).sum(0)
+        return of_basis, of_filters, of_values
+
+
+def _room(filters: Tensor, values: Tensor) -> tuple[Tensor, list[slice]]:
+    """Give room for every value under every filter, [b, k, j, x, c], and the parts."""
+    n_molecules, *shape = values.shape
+    of_molecule = (len(filters), *shape)
+    n_each = max(1, IN_CACHE // math.prod(of_molecule))
+    starts = range(0, n_molecules, n_each)
+    room = values.new_empty(min(n_each, n_molecules), *of_molecule)
+    return room, [slice(start, start + n_each) for start in starts]
 
 
 class _CrossProduct(torch.autograd.Function):
@@ -201,13 +244,6 @@ def _repeated(first: Tensor, second: Tensor, like: Tensor) -> list[int]:
         for axis in (-3, -2)
         if like.shape[axis] < max(first.shape[axis], second.shape[axis])
     ]
-
-
-def _filtered(filters: Tensor, values: Tensor) -> Tensor:
-    """Every value under every filter: [b, k * j, x * c]."""
-    n_functions, n_channels = filters.shape
-    by_function = filters.reshape(n_functions, 1, 1, n_channels)
-    return (values[:, None] * by_function).flatten(3).flatten(1, 2)
 
 
 def _cross(first: Tensor, second: Tensor) -> Tensor:

@@ -32,6 +32,24 @@ def test_any_shape_of_distances():
     torch.testing.assert_close(made[1, 2], basis(distances[1, 2]))
 
 
+def test_the_functions_go_where_they_are_asked():
+    basis = RadialBasis(n_radial=3, cutoff=CUTOFF)
+    distances = torch.rand(2, 3) * 6
+    assert torch.equal(basis(distances, axis=1), basis(distances).movedim(-1, 1))
+
+
+def test_one_function_and_its_envelope():
+    made = RadialBasis(n_radial=1, cutoff=CUTOFF)(torch.tensor([2.5]))
+    torch.testing.assert_close(made, torch.tensor([[0.2, 0.5]]))
+
+
+def test_many_functions_keep_the_digits_of_single_precision():
+    basis = RadialBasis(n_radial=24, cutoff=CUTOFF)
+    distances = torch.linspace(0, CUTOFF, 1000)
+    rounded = basis(distances.float()).double()
+    assert (rounded - basis(distances)).abs().max() < 1e-4 * basis(distances).max()
+
+
 def test_vanishes_with_its_slope_at_the_cutoff_and_beyond():
     basis = RadialBasis(n_radial=4, cutoff=CUTOFF)
     distances = torch.tensor([CUTOFF - 1e-6, CUTOFF, CUTOFF + 3], requires_grad=True)

@@ -73,7 +73,8 @@ class TestSumsAreLoops:
 
     def test_filtered_sum(self, layout, positions, filters):
         values = torch.randn(len(positions), N_CHANNELS, requires_grad=True)
-        made = make(layout, positions).filtered_sum(filters, values)
+        edges = make(layout, positions)
+        made = edges.filtered_sum(edges.prepared(filters), values)
         expected = self.loop(
             positions, filters, lambda _, j, w, __: w * values[j], (N_CHANNELS,)
         )
@@ -81,7 +82,8 @@ class TestSumsAreLoops:
 
     def test_filtered_sum_of_vectors(self, layout, positions, filters):
         values = torch.randn(len(positions), 3, N_CHANNELS, requires_grad=True)
-        made = make(layout, positions).filtered_sum(filters, values)
+        edges = make(layout, positions)
+        made = edges.filtered_sum(edges.prepared(filters), values)
         expected = self.loop(
             positions, filters, lambda _, j, w, __: w * values[j], (3, N_CHANNELS)
         )
@@ -89,7 +91,8 @@ class TestSumsAreLoops:
 
     def test_filtered_directions(self, layout, positions, filters):
         values = torch.randn(len(positions), N_CHANNELS, requires_grad=True)
-        made = make(layout, positions).filtered_directions(filters, values)
+        edges = make(layout, positions)
+        made = edges.filtered_directions(edges.prepared(filters), values)
         expected = self.loop(
             positions,
             filters,
@@ -125,9 +128,13 @@ def test_molecules_do_not_see_each_other(layout, n_nodes):
     positions = torch.cat([spread(n_nodes, seed) for seed in range(3)])
     values = torch.randn(3 * n_nodes, N_CHANNELS)
     filters = torch.randn(BASIS_SIZE, N_CHANNELS)
-    together = make(layout, positions, n_molecules=3).filtered_sum(filters, values)
+
+    def summed(edges, values):
+        return edges.filtered_sum(edges.prepared(filters), values)
+
+    together = summed(make(layout, positions, n_molecules=3), values)
     alone = [
-        make(layout, block).filtered_sum(filters, own)
+        summed(make(layout, block), own)
         for block, own in zip(
             positions.split(n_nodes), values.split(n_nodes), strict=True
         )
@@ -144,8 +151,8 @@ def test_filtered_terms_fade_smoothly_at_the_cutoff(layout):
         edges = make(layout, torch.tensor([[0.0, 0, 0], [distance, 0, 0]]))
         return torch.stack(
             [
-                edges.filtered_sum(filters, values),
-                edges.filtered_directions(filters, values)[:, 0],
+                edges.filtered_sum(edges.prepared(filters), values),
+                edges.filtered_directions(edges.prepared(filters), values)[:, 0],
                 edges.pair_sum(filters, values, network),
             ]
         )
@@ -180,9 +187,9 @@ def test_coincident_nodes_have_no_direction_and_finite_slopes(layout):
     filters = torch.randn(BASIS_SIZE, N_CHANNELS, requires_grad=True)
     edges = make(layout, positions)
     values = torch.randn(3, N_CHANNELS)
-    made = edges.filtered_directions(filters, values)
+    made = edges.filtered_directions(edges.prepared(filters), values)
     assert (made == 0).all()
-    total = made.sum() + edges.filtered_sum(filters, values).sum()
+    total = made.sum() + edges.filtered_sum(edges.prepared(filters), values).sum()
     for slope in torch.autograd.grad(total, [positions, filters]):
         assert torch.isfinite(slope).all()
 
@@ -192,7 +199,8 @@ def test_directions_point_from_receiver_to_sender(layout):
     positions = torch.tensor([[0.0, 0, 0], [0, 2, 0]])
     envelope_only = torch.zeros(BASIS_SIZE, 1)
     envelope_only[-1] = 1.0
-    made = make(layout, positions).filtered_directions(envelope_only, torch.ones(2, 1))
+    edges = make(layout, positions)
+    made = edges.filtered_directions(edges.prepared(envelope_only), torch.ones(2, 1))
     expected = torch.tensor([[0.0, 0.5, 0.0], [0.0, -0.5, 0.0]])[..., None]
     assert_same(made, expected)
 
@@ -201,9 +209,14 @@ def test_directions_turn_with_the_nodes(layout):
     positions = spread(5).detach()
     matrix, shift = random_isometry(4, reflects=True)
     filters, values = torch.randn(BASIS_SIZE, 2), torch.randn(5, 2)
-    made = make(layout, positions).filtered_directions(filters, values)
-    turned = make(layout, positions @ matrix.T + shift)
-    assert_same(turned.filtered_directions(filters, values), matrix @ made)
+    edges, turned = (
+        make(layout, nodes) for nodes in (positions, positions @ matrix.T + shift)
+    )
+    made, expected = (
+        each.filtered_directions(each.prepared(filters), values)
+        for each in (turned, edges)
+    )
+    assert_same(made, matrix @ expected)
 
 
 class TestChoice:
