@@ -21,9 +21,8 @@ from openmm_cgvae.model.encoder import (
     BondedFrameEncoder,
     DistanceEncoder,
     SignedEncoder,
-    bead_graph,
 )
-from openmm_cgvae.model.neighbourhood import Neighbourhood
+from openmm_cgvae.model.oriented import BeadGraph, bead_graph_for
 from openmm_cgvae.model.prior import Prior
 from openmm_cgvae.model.settling import Settling
 
@@ -131,7 +130,7 @@ class CGVAE(Model):
         self,
         batch: GraphBatch,
         latents: Float[Tensor, "n_beads n_channels"],
-        edges: Neighbourhood | None = None,
+        edges: BeadGraph | None = None,
     ) -> Float[Tensor, "n_atoms 3"]:
         """Make atoms from beads and latents.
 
@@ -141,7 +140,7 @@ class CGVAE(Model):
             The beads.
         latents : Tensor, shape (n_beads, n_channels)
             Latents z.
-        edges : Neighbourhood, optional
+        edges : Neighbourhood or OrientedEdges, optional
             The bead graph, if it has been made already.
 
         Returns
@@ -194,6 +193,7 @@ class CGVAE(Model):
         atoms = self.decode(batch, latents, edges)
         return self.settling(atoms, batch) if self.settling else atoms
 
-    def _bead_graph(self, batch: GraphBatch) -> Neighbourhood:
+    def _bead_graph(self, batch: GraphBatch) -> BeadGraph:
         """Make the graph that encoder, prior and decoder share."""
-        return bead_graph(batch, cast(RadialBasis, self.decoder.basis))
+        basis = cast(RadialBasis, self.decoder.basis)
+        return bead_graph_for(self.config.messages, batch, basis)

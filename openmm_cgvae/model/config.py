@@ -8,7 +8,7 @@ Encoder = Literal["distances", "signed", "bonded_frames"]
 Decoder = Literal["vectors", "local_frames", "bonded_frames"]
 PriorInput = Literal["types", "bonded_frames"]
 PriorForm = Literal["gaussian", "flow"]
-Messages = Literal["product", "sender"]
+Messages = Literal["product", "sender", "oriented"]
 Likelihood = Literal["fixed", "learned"]
 AtomTypes = Literal["element", "identity"]
 MethylLabels = Literal["as_given", "canonical"]
@@ -52,9 +52,10 @@ class ModelConfig:
         can follow a posterior of several bumps.
     flow_layers : int
         Couplings of the flow (flow prior only).
-    messages : {"product", "sender"}
+    messages : {"product", "sender", "oriented"}
         Whether L4 acts on h_i * h_j, as printed, or on h_j alone, which costs one
-        network call a node instead of one an edge.
+        network call a node instead of one an edge; or on h_j with a filter that sees
+        where the neighbour stands in the frame of the bead (bonded frames only).
     likelihood : {"fixed", "learned"}
         Squared errors as printed, or a Gaussian with a learned variance for each
         type of atom.
@@ -153,6 +154,7 @@ class ModelConfig:
                 raise ValueError(
                     "`keeps_beads` is False but a CGVAE always keeps them; leave it out"
                 )
+            self._check_oriented()
             return
         for field in fields(self):
             value = getattr(self, field.name)
@@ -161,6 +163,18 @@ class ModelConfig:
                     f"`{field.name}` is {value!r} but the baseline {self.model!r} has "
                     f"no such setting, only {', '.join(OF_BASELINES[1:])}; leave it out"
                 )
+
+    def _check_oriented(self) -> None:
+        """Refuse messages in frames that the beads do not have."""
+        frames = (self.encoder, self.decoder, self.prior_input)
+        if self.messages == "oriented" and (
+            set(frames) != {"bonded_frames"} or self.prior != "gaussian"
+        ):
+            raise ValueError(
+                f"`messages` is 'oriented' but encoder, decoder and prior_input are "
+                f"{', '.join(map(repr, frames))} and prior {self.prior!r}; make the "
+                "first three 'bonded_frames' and the prior 'gaussian'"
+            )
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> "ModelConfig":

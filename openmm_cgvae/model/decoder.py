@@ -12,7 +12,7 @@ from openmm_cgvae.model.bead_frames import (
     BeadFrames,
     orthonormal,
 )
-from openmm_cgvae.model.config import ModelConfig
+from openmm_cgvae.model.config import Messages, ModelConfig
 from openmm_cgvae.model.encoder import bead_graph
 from openmm_cgvae.model.messages import (
     EquivariantMessage,
@@ -22,6 +22,7 @@ from openmm_cgvae.model.messages import (
     mlp,
 )
 from openmm_cgvae.model.neighbourhood import Neighbourhood
+from openmm_cgvae.model.oriented import BeadGraph, bead_graph_for, scalar_message
 
 
 class VectorDecoder(nn.Module):
@@ -173,11 +174,13 @@ class BondedFrameDecoder(nn.Module):
     def __init__(self, config: ModelConfig, n_types: int) -> None:
         super().__init__()
         n_channels = config.n_channels
+        messages: Messages = "oriented" if config.messages == "oriented" else "sender"
+        self.messages_form = messages
         self.basis = RadialBasis(config.n_radial, config.bead_cutoff)
         self.features = BeadFeatures(config, n_types)
         self.messages = nn.ModuleList(
-            InvariantMessage(
-                n_channels, self.basis.n_functions, "sender", config.bead_degree
+            scalar_message(
+                n_channels, self.basis.n_functions, messages, config.bead_degree
             )
             for _ in range(config.decoder_layers)
         )
@@ -191,10 +194,10 @@ class BondedFrameDecoder(nn.Module):
         self,
         batch: GraphBatch,
         latents: Float[Tensor, "n_beads n_channels"],
-        edges: Neighbourhood | None = None,
+        edges: BeadGraph | None = None,
     ) -> Float[Tensor, "n_beads 3 n_channels"]:
         """Give the vector channels of every bead; see `VectorDecoder.forward`."""
-        edges = edges or bead_graph(batch, self.basis)
+        edges = edges or bead_graph_for(self.messages_form, batch, self.basis)
         frames = BeadFrames.of(batch)
         scalars = latents + self.features(batch, frames)
         for message, update in zip(self.messages, self.updates, strict=True):

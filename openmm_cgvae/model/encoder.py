@@ -17,6 +17,7 @@ from openmm_cgvae.model.messages import (
     rows,
 )
 from openmm_cgvae.model.neighbourhood import Neighbourhood, neighbourhood
+from openmm_cgvae.model.oriented import BeadGraph
 
 
 class DistanceEncoder(nn.Module):
@@ -191,9 +192,7 @@ class BondedFrameEncoder(nn.Module):
         self.network = mlp((N_AXES + 2) * n_channels, 2 * n_channels, n_channels)
         self.head = GaussianHead(n_channels)
 
-    def forward(
-        self, batch: GraphBatch, edges: Neighbourhood | None = None
-    ) -> Gaussian:
+    def forward(self, batch: GraphBatch, edges: BeadGraph | None = None) -> Gaussian:
         """Give the posterior of the latents; see `DistanceEncoder.forward`."""
         del edges
         frames = BeadFrames.of(batch)

@@ -1,16 +1,16 @@
 """The prior: what the beads alone say about their latents."""
 
+import torch
 from torch import Tensor, nn
 
 from openmm_cgvae.graphs import GraphBatch
 from openmm_cgvae.model.basis import RadialBasis
 from openmm_cgvae.model.bead_frames import BeadFeatures, BeadFrames, pooled
 from openmm_cgvae.model.config import ModelConfig
-from openmm_cgvae.model.encoder import bead_graph
 from openmm_cgvae.model.flow import Coupling, FlowDistribution
 from openmm_cgvae.model.gaussian import Gaussian, GaussianHead
-from openmm_cgvae.model.messages import InvariantMessage
-from openmm_cgvae.model.neighbourhood import Neighbourhood
+from openmm_cgvae.model.messages import mlp
+from openmm_cgvae.model.oriented import BeadGraph, bead_graph_for, scalar_message
 
 
 class Prior(nn.Module):
@@ -38,7 +38,7 @@ class Prior(nn.Module):
             self.features = BeadFeatures(config, n_types)
         self.basis = RadialBasis(config.n_radial, config.bead_cutoff)
         self.messages = nn.ModuleList(
-            InvariantMessage(
+            scalar_message(
                 config.n_channels,
                 self.basis.n_functions,
                 config.messages,
@@ -46,6 +46,11 @@ class Prior(nn.Module):
             )
             for _ in range(config.prior_layers)
         )
+        if config.messages == "oriented":
+            self.updates = nn.ModuleList(
+                mlp(2 * config.n_channels, config.n_channels, config.n_channels)
+                for _ in range(config.prior_layers)
+            )
         self.head = GaussianHead(config.n_channels)
         if config.prior == "flow":
             couplings = [
@@ -55,7 +60,7 @@ class Prior(nn.Module):
             self.flow = nn.ModuleList(couplings)
 
     def forward(
-        self, batch: GraphBatch, edges: Neighbourhood | None = None
+        self, batch: GraphBatch, edges: BeadGraph | None = None
     ) -> Gaussian | FlowDistribution:
         """Give the prior of the latents.
 
@@ -63,7 +68,7 @@ class Prior(nn.Module):
         ----------
         batch : GraphBatch
             Molecules; atom positions are not looked at.
-        edges : Neighbourhood, optional
+        edges : Neighbourhood or OrientedEdges, optional
             The bead graph, if it has been made already.
 
         Returns
@@ -71,23 +76,21 @@ class Prior(nn.Module):
         Gaussian or FlowDistribution
             What draws latents of shape (n_beads, n_channels) and gives their density.
         """
-        edges = edges or bead_graph(batch, self.basis)
+        edges = edges or bead_graph_for(self.config.messages, batch, self.basis)
         features = self._features(batch, edges)
         base = self.head(features)
         if self.config.prior == "gaussian":
             return base
         return FlowDistribution(base, list(self.flow), features, edges)  # type: ignore[arg-type]
 
-    def gaussian(
-        self, batch: GraphBatch, edges: Neighbourhood | None = None
-    ) -> Gaussian:
+    def gaussian(self, batch: GraphBatch, edges: BeadGraph | None = None) -> Gaussian:
         """Give the Gaussian of the prior, without a flow on top of it.
 
         Parameters
         ----------
         batch : GraphBatch
             Molecules; atom positions are not looked at.
-        edges : Neighbourhood, optional
+        edges : Neighbourhood or OrientedEdges, optional
             The bead graph, if it has been made already.
 
         Returns
@@ -95,15 +98,18 @@ class Prior(nn.Module):
         Gaussian
             Mean and standard deviation, shape (n_beads, n_channels).
         """
-        edges = edges or bead_graph(batch, self.basis)
+        edges = edges or bead_graph_for(self.config.messages, batch, self.basis)
         return self.head(self._features(batch, edges))
 
-    def _features(self, batch: GraphBatch, edges: Neighbourhood) -> Tensor:
+    def _features(self, batch: GraphBatch, edges: BeadGraph) -> Tensor:
         if self.config.prior_input == "types":
             made_of = self.embedding(batch.atom_types) / self.config.pool_degree
             scalars = pooled(made_of, batch)
         else:
             scalars = self.features(batch, BeadFrames.of(batch))
-        for message in self.messages:
-            scalars = scalars + message(edges, scalars)
+        for layer, message in enumerate(self.messages):
+            heard = message(edges, scalars)
+            if self.config.messages == "oriented":
+                heard = self.updates[layer](torch.cat([scalars, heard], -1))
+            scalars = scalars + heard
         return scalars

@@ -85,6 +85,16 @@ class TestBondedFrames(ModelLaws):
         assert_different(made, other)
 
 
+class TestOrientedMessages(TestBondedFrames):
+    @pytest.fixture
+    def model(self, double_precision):  # noqa: ARG002
+        return toy_model(**BONDED, messages="oriented")
+
+    def test_only_frames_can_orient(self):
+        with pytest.raises(ValueError, match="make the first three 'bonded_frames'"):
+            toy_config(messages="oriented")
+
+
 @st.composite
 def molecules(draw):
     """Any assignment of at most eight atoms a bead, with zero weights among them."""
