@@ -14,7 +14,7 @@ from safetensors.torch import save
 from openmm_cgvae._version import __version__
 from openmm_cgvae.files import written_whole
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.model import Model, ModelConfig, Molecule, make_model
+from openmm_cgvae.model import CGVAE, Kinds, Model, ModelConfig, Molecule, make_model
 from openmm_cgvae.topology import AtomTable
 
 FORMAT = 1
@@ -55,8 +55,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> Path:
         "units": {"length": "angstrom"},
         "config": asdict(model.config),
         "vocabulary": list(model.vocabulary),
-        "atom_table": model.atom_table.to_dict(),
-        "mapping": model.mapping.to_dict(),
+        **_what_it_is_for(model),
         "provenance": model.provenance,
         "weights_sha256": _digest_of(tensors),
     }
@@ -118,12 +117,9 @@ def load_file(path: str | os.PathLike[str]) -> Model:
         shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
         try:
             config = ModelConfig.from_dict(header["config"])
-            molecule = Molecule(
-                AtomTable.from_dict(header["atom_table"]),
-                Mapping.from_dict(header["mapping"]),
-            )
-            _check_shapes(config, header, molecule, shapes)
-            model = _model(config, header, molecule)
+            molecule, kinds = _read_what_it_is_for(header)
+            _check_shapes(config, header, molecule, kinds, shapes)
+            model = _model(config, header, molecule, kinds)
             _load_weights(model, {name: file.get_tensor(name) for name in shapes})
             if _digest_of(model.state_dict()) != header["weights_sha256"]:
                 raise ValueError("the weights are not those that were written")
@@ -194,7 +190,8 @@ def _header(file: Any, source: Path) -> dict[str, Any]:
 def _check_shapes(
     config: ModelConfig,
     header: dict[str, Any],
-    molecule: Molecule,
+    molecule: Molecule | None,
+    kinds: Kinds | None,
     shapes: dict[str, list[int]],
 ) -> None:
     """Refuse a header whose network is not the one in the file, before it is built."""
@@ -205,7 +202,7 @@ def _check_shapes(
     if config.model == "cgvae" and deepest > len(shapes):
         raise ValueError(f"the header asks for {deepest} layers")
     with torch.device("meta"):
-        described = make_model(config, words, molecule).state_dict()
+        described = make_model(config, words, molecule, kinds=kinds).state_dict()
     wanted = {name: list(tensor.shape) for name, tensor in described.items()}
     if wanted != shapes:
         names = sorted(set(wanted) ^ set(shapes)) or [
@@ -236,9 +233,39 @@ def _digest_of(tensors: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _model(config: ModelConfig, header: dict[str, Any], molecule: Molecule) -> Model:
+def _model(
+    config: ModelConfig,
+    header: dict[str, Any],
+    molecule: Molecule | None,
+    kinds: Kinds | None,
+) -> Model:
     if not isinstance(header["provenance"], dict):
         raise ValueError("the provenance is not a record")
-    model = make_model(config, header["vocabulary"], molecule, header["provenance"])
-    model.graph()  # raises where atoms, beads and vocabulary do not fit together
+    words, provenance = header["vocabulary"], header["provenance"]
+    model = make_model(config, words, molecule, provenance, kinds)
+    if molecule is not None:
+        model.graph()  # raises where atoms, beads and vocabulary do not fit together
     return model
+
+
+def _what_it_is_for(model: Model) -> dict[str, Any]:
+    """Describe the molecule of a model, or what a model of many knows."""
+    if isinstance(model, CGVAE) and model.kinds is not None:
+        return {"atom_table": None, "mapping": None, "kinds": asdict(model.kinds)}
+    return {
+        "atom_table": model.atom_table.to_dict(),
+        "mapping": model.mapping.to_dict(),
+    }
+
+
+def _read_what_it_is_for(
+    header: dict[str, Any],
+) -> tuple[Molecule | None, Kinds | None]:
+    if "kinds" not in header:
+        table = AtomTable.from_dict(header["atom_table"])
+        return Molecule(table, Mapping.from_dict(header["mapping"])), None
+    kinds = header["kinds"]
+    words = [kinds["beads"], *kinds["pairs"], *kinds["centres"]]
+    if not all(isinstance(word, str) for word in words):
+        raise ValueError("the kinds of atoms are not words")
+    return None, Kinds(kinds["beads"], tuple(kinds["pairs"]), tuple(kinds["centres"]))

@@ -152,8 +152,9 @@ class GraphBatch:
 
     Nothing here assumes that the molecules are alike. Where they have equally many
     beads or atoms, ``beads_each`` and ``atoms_each`` say how many, so that small
-    molecules can be handled as dense blocks; ``is_uniform`` says they are all the
-    same molecule.
+    molecules can be handled as dense blocks. ``is_pooled`` says that losses are means
+    over the whole batch: for copies of one molecule that is the same as the paper's
+    means over molecules, and takes less work.
     """
 
     atom_types: Int[Tensor, " n_atoms"]
@@ -166,7 +167,7 @@ class GraphBatch:
     molecule_of_atom: Int[Tensor, " n_atoms"]
     molecule_of_bead: Int[Tensor, " n_beads"]
     n_molecules: int
-    is_uniform: bool
+    is_pooled: bool
     atoms_each: int | None
     beads_each: int | None
     bead_positions: Float[Tensor, "n_beads 3"]
@@ -218,6 +219,8 @@ def collate(
     graphs: Sequence[MoleculeGraph],
     bead_positions: Sequence[Tensor] | None = None,
     atom_positions: Sequence[Tensor] | None = None,
+    *,
+    is_pooled: bool = False,
 ) -> GraphBatch:
     """Lay molecules of any kinds side by side.
 
@@ -228,6 +231,8 @@ def collate(
     bead_positions, atom_positions : sequence of Tensor, optional
         Positions of the beads and atoms of each molecule [A]; beads are put at the
         origin where none are given.
+    is_pooled : bool
+        Whether losses average over all atoms alike, also of unlike molecules.
 
     Returns
     -------
@@ -251,7 +256,7 @@ def collate(
         molecule_of_atom=index.repeat_interleave(n_atoms),
         molecule_of_bead=index.repeat_interleave(n_beads),
         n_molecules=len(graphs),
-        is_uniform=all(graph is graphs[0] for graph in graphs),
+        is_pooled=is_pooled or all(graph is graphs[0] for graph in graphs),
         atoms_each=int(n_atoms[0]) if len(set(n_atoms.tolist())) == 1 else None,
         beads_each=int(n_beads[0]) if len(set(n_beads.tolist())) == 1 else None,
         bead_positions=(

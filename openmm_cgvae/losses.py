@@ -243,7 +243,7 @@ def _molecule_mean(
     by, the values themselves by default.
     """
     divisor = molecules if per is None else per
-    if batch.is_uniform:
+    if batch.is_pooled:
         return values.sum() / max(len(divisor), 1)
     totals = values.new_zeros(batch.n_molecules).index_add(0, molecules, values)
     counts = torch.bincount(divisor, minlength=batch.n_molecules)

@@ -315,7 +315,7 @@ def _joined(first, second):
             [first.molecule_of_bead, second.molecule_of_bead + first.n_molecules]
         ),
         n_molecules=first.n_molecules + second.n_molecules,
-        is_uniform=False,
+        is_pooled=False,
         atoms_each=None,
         beads_each=None,
         bead_positions=torch.cat([first.bead_positions, second.bead_positions]),

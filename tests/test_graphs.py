@@ -123,8 +123,8 @@ class TestCollate:
         assert ragged_batch([SINGLE, SMALLER]).atoms_each is None
         batch = ragged_batch([SMALLER, other])
         assert (batch.atoms_each, batch.beads_each) == (5, None)
-        assert not batch.is_uniform
-        assert toy_batch(SMALLER, n_frames=2).is_uniform
+        assert not batch.is_pooled
+        assert toy_batch(SMALLER, n_frames=2).is_pooled
 
     def test_positions_keep_their_molecules(self):
         molecules = [MOLECULE, SINGLE, SMALLER]

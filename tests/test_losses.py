@@ -178,7 +178,7 @@ class TestObjective:
         result = made_up(batch)
         made = losses.objective(model, batch, result, GAMMA, BETA)
         other = losses.objective(
-            model, with_fields(batch, is_uniform=False), result, GAMMA, BETA
+            model, with_fields(batch, is_pooled=False), result, GAMMA, BETA
         )
         assert_same(other.total, made.total)
 

@@ -1,5 +1,6 @@
 """CGVAE: encoder, prior and decoder put together."""
 
+import copy
 from collections.abc import Sequence
 from typing import cast
 
@@ -22,6 +23,8 @@ from openmm_cgvae.model.encoder import (
     DistanceEncoder,
     SignedEncoder,
 )
+from openmm_cgvae.model.geometry import Geometry, Kinds
+from openmm_cgvae.model.kind_settling import KindSettling
 from openmm_cgvae.model.oriented import BeadGraph, bead_graph_for
 from openmm_cgvae.model.prior import Prior
 from openmm_cgvae.model.settling import Settling
@@ -56,6 +59,8 @@ class CGVAE(Model):
         The molecule it was made for.
     provenance : dict, optional
         Where the weights came from, in plain JSON types.
+    kinds : Kinds, optional
+        For a model of many molecules, what it knows beside the vocabulary.
 
     Raises
     ------
@@ -75,14 +80,10 @@ class CGVAE(Model):
         vocabulary: Sequence[str],
         molecule: Molecule | None = None,
         provenance: dict | None = None,
+        kinds: Kinds | None = None,
     ) -> None:
         super().__init__(config, vocabulary, molecule, provenance)
-        largest = molecule.mapping.largest_bead if molecule else 0
-        if largest > config.n_channels:
-            raise ValueError(
-                f"`n_channels` is {config.n_channels}, but a bead holds {largest} "
-                f"atoms; use n_channels >= {largest} or smaller beads"
-            )
+        _check_channels(config, molecule)
         n_types = len(self.vocabulary)
         self.encoder = ENCODERS[config.encoder](config, n_types)
         self.prior = Prior(config, n_types)
@@ -90,7 +91,8 @@ class CGVAE(Model):
         if config.likelihood == "learned":
             # log of the standard deviation of every atom type [A]; 0.3 A to begin.
             self.log_noise = nn.Parameter(torch.full((n_types,), -1.2))
-        self.settling: Settling | None = None
+        self.settling: Settling | KindSettling | None = None
+        self.geometry = None if kinds is None else Geometry(kinds)
         if config.settling_steps and molecule:
             self.settling = Settling(
                 len(self.graph().close_pairs),
@@ -102,6 +104,46 @@ class CGVAE(Model):
     def n_latents(self) -> int:
         """Channels of a bead."""
         return self.config.n_channels
+
+    @property
+    def kinds(self) -> Kinds | None:
+        """What a model for many molecules is for; None for a model of one."""
+        return None if self.geometry is None else self.geometry.kinds
+
+    def for_molecule(self, molecule: Molecule) -> "CGVAE":
+        """Give the model of one molecule from a model for many.
+
+        Parameters
+        ----------
+        molecule : Molecule
+            The molecule, with beads of the model's family.
+
+        Returns
+        -------
+        CGVAE
+            A model that shares all weights with this one.
+
+        Raises
+        ------
+        ValueError
+            If the model is for one molecule only, or the molecule has atoms of a type
+            or beads of a size that it does not know.
+        """
+        if self.geometry is None:
+            raise ValueError(
+                f"`model` was trained for {self.atom_table.describe()} alone; use a "
+                "model for many molecules"
+            )
+        _check_channels(self.config, molecule)
+        model = copy.copy(self)
+        # A copy shares its parts with the original; the settling is its own.
+        model._modules = dict(self._modules)
+        model.molecule = molecule
+        if self.config.settling_steps:
+            model.settling = KindSettling(
+                self.geometry, molecule, self.config.settling_steps
+            )
+        return model
 
     def forward(
         self, batch: GraphBatch, noise: Float[Tensor, "n_beads n_channels"]
@@ -197,3 +239,12 @@ class CGVAE(Model):
         """Make the graph that encoder, prior and decoder share."""
         basis = cast(RadialBasis, self.decoder.basis)
         return bead_graph_for(self.config.messages, batch, basis)
+
+
+def _check_channels(config: ModelConfig, molecule: Molecule | None) -> None:
+    largest = molecule.mapping.largest_bead if molecule else 0
+    if largest > config.n_channels:
+        raise ValueError(
+            f"`n_channels` is {config.n_channels}, but a bead holds {largest} "
+            f"atoms; use n_channels >= {largest} or smaller beads"
+        )

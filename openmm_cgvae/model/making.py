@@ -6,6 +6,7 @@ from openmm_cgvae.model.base import Model, Molecule
 from openmm_cgvae.model.baselines import LinearMap, Perceptron
 from openmm_cgvae.model.cgvae import CGVAE
 from openmm_cgvae.model.config import ModelConfig
+from openmm_cgvae.model.geometry import Kinds
 
 MODELS: dict[str, type[Model]] = {
     "cgvae": CGVAE,
@@ -17,8 +18,9 @@ MODELS: dict[str, type[Model]] = {
 def make_model(
     config: ModelConfig,
     vocabulary: Sequence[str],
-    molecule: Molecule,
+    molecule: Molecule | None,
     provenance: dict | None = None,
+    kinds: Kinds | None = None,
 ) -> Model:
     """Make the model of a config, with random weights.
 
@@ -28,10 +30,12 @@ def make_model(
         Sizes and forms.
     vocabulary : sequence of str
         Atom types, as `graphs.atom_types_of` spells them.
-    molecule : Molecule
-        The molecule it is for.
+    molecule : Molecule or None
+        The molecule it is for; None for a model of many.
     provenance : dict, optional
         Where the weights came from, in plain JSON types.
+    kinds : Kinds, optional
+        What a model of many molecules is for.
 
     Returns
     -------
@@ -43,4 +47,11 @@ def make_model(
     ValueError
         If molecule and config do not go together.
     """
+    if kinds is not None:
+        if config.model != "cgvae":
+            raise ValueError(
+                f"`config` is of the baseline {config.model!r}, which is for one "
+                "molecule; use a CGVAE for many"
+            )
+        return CGVAE(config, vocabulary, molecule, provenance, kinds)
     return MODELS[config.model](config, vocabulary, molecule, provenance)

@@ -2,7 +2,9 @@
 
 from openmm_cgvae.training.config import PRESETS, Preset, TrainingConfig, configure
 from openmm_cgvae.training.data import Batches, TrainingData
+from openmm_cgvae.training.many import TrainingMolecule
 from openmm_cgvae.training.run import train
+from openmm_cgvae.training.transferable import train_many
 
 __all__ = [
     "PRESETS",
@@ -10,6 +12,8 @@ __all__ = [
     "Preset",
     "TrainingConfig",
     "TrainingData",
+    "TrainingMolecule",
     "configure",
     "train",
+    "train_many",
 ]

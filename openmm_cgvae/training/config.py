@@ -29,7 +29,7 @@ class TrainingConfig:
         Passes that train the decoder alone in the end, with the strain of samples in
         the loss; none in the paper.
     batch_size : int
-        Frames of a step.
+        Frames of a step; beads, about, where many molecules are trained on.
     learning_rate : float
         Learning rate of Adam at its highest.
     schedule : {"plateau", "cosine"}
@@ -124,6 +124,7 @@ class Preset:
     training: TrainingConfig
 
 
+BONDED_FRAMES: Literal["bonded_frames"] = "bonded_frames"
 PRESETS = {
     # Pseudoscalars start from one, as the paper has it for three beads: three beads
     # lie in a plane, and chiral molecules need it for any number.
@@ -149,6 +150,33 @@ PRESETS = {
             learning_rate=2e-3,
             schedule="cosine",
             kl_weight=1e-3,
+            bond_warmup=0.1,
+        ),
+    ),
+    # One model for many molecules, see `train_many`.
+    "transferable": Preset(
+        ModelConfig(
+            n_channels=96,
+            encoder=BONDED_FRAMES,
+            encoder_layers=0,
+            prior_input=BONDED_FRAMES,
+            prior_layers=3,
+            decoder=BONDED_FRAMES,
+            decoder_layers=3,
+            messages="oriented",
+            bead_cutoff=10.0,
+            atom_types="identity",
+            methyl_labels="canonical",
+            normalises_sums=True,
+            pseudoscalar_init=1.0,
+            settling_steps=20,
+        ),
+        TrainingConfig(
+            n_epochs=30,
+            batch_size=384,
+            learning_rate=2e-3,
+            schedule="cosine",
+            kl_weight=5e-3,
             bond_warmup=0.1,
         ),
     ),

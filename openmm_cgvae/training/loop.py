@@ -22,6 +22,7 @@ from openmm_cgvae.model.gaussian import Gaussian
 from openmm_cgvae.model.settling import least_distances
 from openmm_cgvae.training.config import TrainingConfig
 from openmm_cgvae.training.data import Batches, TrainingData
+from openmm_cgvae.training.many import ManyBatches, ManyMolecules
 
 MONITORED = "validation/total"
 PATIENCE = 15  # epochs without a better validation loss
@@ -41,7 +42,7 @@ LAST, BEST, LOG = "last.ckpt", "best.ckpt", "metrics.csv"
 
 def fit(
     model: Model,
-    data: TrainingData,
+    data: TrainingData | ManyMolecules,
     config: TrainingConfig,
     folder: Path,
     *,
@@ -79,7 +80,7 @@ def fit(
         return  # no prior to fit, nor samples of it to polish
     if model.config.prior == "flow":
         fit_stage(_FlowFit(model, data, config), folder / FLOW_FOLDER)
-    if config.polish_epochs:
+    if config.polish_epochs and isinstance(data, TrainingData):
         fit_stage(_Polish(model, data, config), folder / POLISH_FOLDER)
 
 
@@ -145,7 +146,9 @@ class _Stage(pl.LightningModule, ABC):
 
     name: str
 
-    def __init__(self, model: Model, data: TrainingData, config: TrainingConfig):
+    def __init__(
+        self, model: Model, data: TrainingData | ManyMolecules, config: TrainingConfig
+    ):
         super().__init__()
         self.model, self.data, self.config = model, data, config
         self.latest: dict[str, Tensor] = {}
@@ -168,11 +171,11 @@ class _Stage(pl.LightningModule, ABC):
     def losses(self, batch: GraphBatch, noise: Tensor) -> dict[str, Tensor]:
         """Give the terms of the loss, among them ``total``."""
 
-    def train_dataloader(self) -> Batches:
+    def train_dataloader(self) -> Batches | ManyBatches:
         epoch = self.trainer.current_epoch
         return self.data.batches(self.data.train, epoch, *self._place())
 
-    def val_dataloader(self) -> Batches:
+    def val_dataloader(self) -> Batches | ManyBatches:
         return self.data.batches(self.data.validation, None, *self._place())
 
     def _place(self) -> tuple[int, int]:
@@ -203,6 +206,11 @@ class _Stage(pl.LightningModule, ABC):
         generator = torch.Generator().manual_seed(int(seed.generate_state(1)[0]))
         # Every process draws for all, so that each frame has the noise it has alone.
         rank, n_ranks = self._place()
+        if n_ranks == 1:  # molecules may be unlike
+            noise = torch.randn(
+                batch.n_beads, self.model.n_latents, generator=generator
+            )
+            return self.losses(batch, noise.to(batch.bead_positions.device))
         each = batch.n_beads // batch.n_molecules
         shape = (batch.n_molecules, n_ranks, each, self.model.n_latents)
         noise = torch.randn(

@@ -19,6 +19,7 @@ from openmm_cgvae.frames import Frames
 from openmm_cgvae.graphs import MoleculeGraph, atom_types_of
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import CGVAE, Model, ModelConfig, Molecule, make_model
+from openmm_cgvae.model.settling import Settling
 from openmm_cgvae.threads import threads
 from openmm_cgvae.topology import AtomTable
 from openmm_cgvae.training.config import TrainingConfig, configure
@@ -105,15 +106,18 @@ def train(  # noqa: PLR0913 - the settings of a training
     data = TrainingData.prepare(frames, atom_table, mapping, model_config, config)
     model = _new_model(data.normalised(model_config), vocabulary, molecule, config.seed)
     data = replace(data, graph=model.graph())
-    if isinstance(model, CGVAE) and model.settling is not None:
+    if isinstance(model, CGVAE) and isinstance(model.settling, Settling):
         seen = data.atom_positions[data.train]
         model.settling.learn(seen, model.graph().close_pairs)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary if run_directory is None else run_directory)
-        _claim(folder, model, config, frames)
+        claim(folder, _description(model, config, frames))
         with threads(n_threads):
             fit(model, data, config, folder, progress=progress, trainer_options=where)
-    model.provenance = _provenance(model, config, frames, preset)
+    model.provenance = provenance_of(preset, config, n_frames=frames.n_frames) | {
+        "source": frames.source,
+        "molecule": model.atom_table.describe(),
+    }
     return model.eval()
 
 
@@ -126,12 +130,12 @@ def _new_model(
         return make_model(config, vocabulary, molecule)
 
 
-def _claim(folder: Path, model: Model, config: TrainingConfig, frames: Frames) -> None:
-    """Note what a run is in its folder, or check that it is the same run."""
-    folder.mkdir(parents=True, exist_ok=True)
-    note = folder / "settings.json"
+def _description(
+    model: Model, config: TrainingConfig, frames: Frames
+) -> dict[str, Any]:
+    """Say what a run is, to tell it from another one."""
     content = frames.positions.contiguous().numpy().tobytes()
-    run = {
+    return {
         "model": asdict(model.config),
         "training": asdict(config),
         "mapping": model.mapping.to_dict(),
@@ -139,6 +143,25 @@ def _claim(folder: Path, model: Model, config: TrainingConfig, frames: Frames) -
         "n_frames": frames.n_frames,
         "frames_sha256": hashlib.sha256(content).hexdigest(),
     }
+
+
+def claim(folder: Path, run: dict[str, Any]) -> None:
+    """Note what a run is in its folder, or check that it is the same run.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; made if it is not there.
+    run : dict
+        Everything the result depends on, in plain JSON types.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds another run.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    note = folder / "settings.json"
     text = json.dumps(run, indent=1)
     if not note.exists():
         with written_whole(note) as unfinished:
@@ -159,15 +182,29 @@ def _claim(folder: Path, model: Model, config: TrainingConfig, frames: Frames) -
         )
 
 
-def _provenance(
-    model: Model, config: TrainingConfig, frames: Frames, preset: str
+def provenance_of(
+    preset: str, config: TrainingConfig, *, n_frames: int
 ) -> dict[str, Any]:
+    """Say how and with what a model was trained.
+
+    Parameters
+    ----------
+    preset : str
+        Where the settings started from.
+    config : TrainingConfig
+        The settings.
+    n_frames : int
+        Number of frames.
+
+    Returns
+    -------
+    dict
+        Plain JSON types.
+    """
     return {
         "preset": preset,
         "training": asdict(config),
-        "source": frames.source,
-        "n_frames": frames.n_frames,
-        "molecule": model.atom_table.describe(),
+        "n_frames": n_frames,
         "date": date.today().isoformat(),
         "versions": {
             "openmm_cgvae": __version__,
