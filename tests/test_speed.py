@@ -16,7 +16,7 @@ from openmm_cgvae.backmapper import Backmapper
 from openmm_cgvae.data import data_path
 from openmm_cgvae.losses import objective
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.model import encoder
+from openmm_cgvae.model import encoder, neighbourhood
 from openmm_cgvae.openmm_system import make_system
 from openmm_cgvae.relaxation import minimise_restrained
 from openmm_cgvae.sampling import Sampler
@@ -156,10 +156,13 @@ def test_the_static_graph_is_laid_out_once(monkeypatch):
 @forms
 def test_each_graph_of_a_batch_is_made_once(form, monkeypatch):
     made = []
-    original = encoder.neighbourhood
-    monkeypatch.setattr(
-        encoder, "neighbourhood", lambda *given: made.append(given) or original(*given)
-    )
+    original = neighbourhood.neighbourhood
+    for module in (encoder, neighbourhood):  # of atoms, of beads
+        monkeypatch.setattr(
+            module,
+            "neighbourhood",
+            lambda *given: made.append(given) or original(*given),
+        )
     model = toy_model(MOLECULE, **form)
     step(model, toy_batch(MOLECULE, 4))
     n_atom_graphs = int(form.get("encoder") != "signed")

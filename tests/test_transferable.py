@@ -18,6 +18,12 @@ from openmm_cgvae.training import TrainingMolecule, train_many
 from openmm_cgvae.training.many import ManyMolecules
 
 SMALL = {
+    "n_channels": 28,
+    "n_radial": 4,
+    "prior_layers": 1,
+    "decoder_layers": 1,
+    "settling_steps": 60,
+}
     "settling_steps": 60,
     "n_channels": 28,
     "n_radial": 4,

@@ -13,7 +13,6 @@ from openmm_cgvae.model.bead_frames import (
     orthonormal,
 )
 from openmm_cgvae.model.config import Messages, ModelConfig
-from openmm_cgvae.model.encoder import bead_graph
 from openmm_cgvae.model.messages import (
     EquivariantMessage,
     EquivariantUpdate,
@@ -21,7 +20,7 @@ from openmm_cgvae.model.messages import (
     filter_matrix,
     mlp,
 )
-from openmm_cgvae.model.neighbourhood import Neighbourhood
+from openmm_cgvae.model.neighbourhood import Neighbourhood, bead_graph
 from openmm_cgvae.model.oriented import BeadGraph, bead_graph_for, scalar_message
 
 

@@ -16,7 +16,7 @@ from openmm_cgvae.model.messages import (
     mlp,
     rows,
 )
-from openmm_cgvae.model.neighbourhood import Neighbourhood, neighbourhood
+from openmm_cgvae.model.neighbourhood import Neighbourhood, bead_graph, neighbourhood
 from openmm_cgvae.model.oriented import BeadGraph
 
 
@@ -203,29 +203,6 @@ class BondedFrameEncoder(nn.Module):
         products = (frames.axes.mT @ inner).flatten(1)
         seen = [products, lengths, self.features(batch, frames)]
         return self.head(self.network(torch.cat(seen, -1)))
-
-
-def bead_graph(batch: GraphBatch, basis: RadialBasis) -> Neighbourhood:
-    """Find which beads of a batch are neighbours.
-
-    Beads closer than the cutoff are. The paper joins beads whose atoms are close,
-    but when atoms are to be made from beads there are none to look at.
-
-    Parameters
-    ----------
-    batch : GraphBatch
-        The molecules.
-    basis : RadialBasis
-        Basis with the bead cutoff.
-
-    Returns
-    -------
-    Neighbourhood
-        The bead edges.
-    """
-    return neighbourhood(
-        batch.bead_positions, batch.molecule_of_bead, batch.beads_each, basis
-    )
 
 
 def _atom_positions(batch: GraphBatch) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from openmm_cgvae.graphs import radius_edges
+from openmm_cgvae.graphs import GraphBatch, radius_edges
 from openmm_cgvae.model.basis import RadialBasis
 from openmm_cgvae.model.sums import gated_sum, stacked_sum
 
@@ -303,3 +303,26 @@ def neighbourhood(
         return DenseNeighbourhood(positions, len(positions) // nodes_each, basis)
     edges = radius_edges(positions, molecule_of_node, basis.cutoff)
     return SparseNeighbourhood(positions, edges, basis)
+
+
+def bead_graph(batch: GraphBatch, basis: RadialBasis) -> Neighbourhood:
+    """Find which beads of a batch are neighbours.
+
+    Beads closer than the cutoff are. The paper joins beads whose atoms are close,
+    but when atoms are to be made from beads there are none to look at.
+
+    Parameters
+    ----------
+    batch : GraphBatch
+        The molecules.
+    basis : RadialBasis
+        Basis with the bead cutoff.
+
+    Returns
+    -------
+    Neighbourhood
+        The bead edges.
+    """
+    return neighbourhood(
+        batch.bead_positions, batch.molecule_of_bead, batch.beads_each, basis
+    )

@@ -11,7 +11,7 @@ from openmm_cgvae.model.basis import RadialBasis
 from openmm_cgvae.model.bead_frames import BeadFrames
 from openmm_cgvae.model.config import Messages
 from openmm_cgvae.model.messages import SMALLEST_SQUARE, InvariantMessage, mlp
-from openmm_cgvae.model.neighbourhood import Neighbourhood, neighbourhood
+from openmm_cgvae.model.neighbourhood import Neighbourhood, bead_graph
 
 # Either's direction in the frame of the other, and how the frames are turned.
 N_ORIENTATION = 3 + 3 + 9
@@ -144,7 +144,7 @@ BeadGraph = Neighbourhood | OrientedEdges
 def bead_graph_for(
     messages: Messages, batch: GraphBatch, basis: RadialBasis
 ) -> BeadGraph:
-    """Find the edges that messages of a form go along; see `encoder.bead_graph`.
+    """Find the edges that messages of a form go along; see `bead_graph`.
 
     Parameters
     ----------
@@ -162,6 +162,4 @@ def bead_graph_for(
     """
     if messages == "oriented":
         return OrientedEdges.of(batch, basis)
-    return neighbourhood(
-        batch.bead_positions, batch.molecule_of_bead, batch.beads_each, basis
-    )
+    return bead_graph(batch, basis)

@@ -4,7 +4,8 @@ from laws import assert_different, assert_same, assert_same_with_gradients
 from reference import equations
 from toys import as_edge_lists, toy_batch, toy_config, toy_molecule
 
-from openmm_cgvae.model.encoder import DistanceEncoder, SignedEncoder, bead_graph
+from openmm_cgvae.model.encoder import DistanceEncoder, SignedEncoder
+from openmm_cgvae.model.neighbourhood import bead_graph
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
