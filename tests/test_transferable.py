@@ -24,12 +24,6 @@ SMALL = {
     "decoder_layers": 1,
     "settling_steps": 60,
 }
-    "settling_steps": 60,
-    "n_channels": 28,
-    "n_radial": 4,
-    "prior_layers": 1,
-    "decoder_layers": 1,
-}
 
 
 @pytest.fixture(scope="module")
