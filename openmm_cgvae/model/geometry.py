@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from openmm_cgvae.topology import CARBON, HYDROGEN, NITROGEN, OXYGEN, AtomTable
 
-SULPHUR = 16
+PROLINE = "PRO"
 # Atoms that crowd each other alike; hydrogens by what they are bonded to.
 N_CLASSES = 6
 FARTHEST_CONTACT = 4.0  # farther apart atoms are not in contact [A]
@@ -165,16 +165,19 @@ def pair_kinds(table: AtomTable, pairs: np.ndarray) -> list[str]:
     Returns
     -------
     list of str
-        Residue and names within a residue, names alone between two.
+        Residue and names within a residue, names alone between two, except before
+        proline, whose amides may be cis.
     """
     names, residues = table.names, table.residue_of_atom
     words = []
     for i, j in pairs.tolist():
         both = " ".join(sorted((names[i], names[j])))
-        is_inside = residues[i] == residues[j]
-        words.append(
-            f"{table.residue_names[residues[i]]} {both}" if is_inside else both
-        )
+        later = table.residue_names[max(residues[i], residues[j])]
+        if residues[i] == residues[j]:
+            both = f"{later} {both}"
+        elif later == PROLINE:
+            both = f"{both} {PROLINE}"
+        words.append(both)
     return words
 
 

@@ -10,6 +10,7 @@ from openmm_cgvae.model.geometry import (
     contacts_within,
     pair_kinds,
 )
+from openmm_cgvae.topology import AtomTable
 
 FRAMES = dipeptide.positions(30)
 
@@ -105,3 +106,20 @@ def test_pairs_are_named_alike_whichever_atom_comes_first(table):
     first = index_of(table, "ALA", "N"), index_of(table, "ALA", "CA")
     both = np.array([first, first[::-1]])
     assert len(set(pair_kinds(table, both))) == 1
+
+
+def test_amides_before_proline_are_a_kind_of_their_own():
+    chain = AtomTable(
+        names=("C", "O", "N", "CA"),
+        atomic_numbers=[6, 8, 7, 6],
+        masses=[12, 16, 14, 12],
+        residue_of_atom=[0, 0, 1, 1],
+        residue_names=("ALA", "PRO"),
+        residue_ids=(1, 2),
+        insertion_codes=("", ""),
+        chain_ids=("A", "A"),
+        bonds=[[0, 1], [0, 2], [2, 3]],
+        stereocentres=[],
+    )
+    pairs = np.array([[0, 1], [0, 2], [0, 3], [2, 3]])
+    assert pair_kinds(chain, pairs) == ["ALA C O", "C N PRO", "C CA PRO", "PRO CA N"]
