@@ -20,6 +20,8 @@ from openmm_cgvae.topology import AtomTable
 FORMAT = 1
 HEADER_KEY = "openmm_cgvae"
 SUFFIX = ".cgvae"
+# Layers of a config that has none of its own, as those of the baselines.
+DEEPEST_DEFAULT = ModelConfig().decoder_layers
 
 
 def save_model(model: Model, path: str | os.PathLike[str]) -> Path:
@@ -199,7 +201,7 @@ def _check_shapes(
     if not isinstance(words, list) or not all(isinstance(w, str) for w in words):
         raise ValueError("the vocabulary is not a list of words")
     deepest = max(config.encoder_layers, config.prior_layers, config.decoder_layers)
-    if config.model == "cgvae" and deepest > len(shapes):
+    if deepest > max(len(shapes), DEEPEST_DEFAULT):
         raise ValueError(f"the header asks for {deepest} layers")
     with torch.device("meta"):
         described = make_model(config, words, molecule, kinds=kinds).state_dict()

@@ -76,7 +76,7 @@ def normal_noise(
 
     Returns
     -------
-    ndarray, shape (n, *shape)
+    ndarray, shape ``(n, *shape)``
         Noise, float32.
     """
     bits = random_bits(seed, frames, copies, int(np.prod(shape)))
@@ -148,7 +148,7 @@ def correlated_noise(
 
     Returns
     -------
-    ndarray, shape (n, *shape)
+    ndarray, shape ``(n, *shape)``
         Noise, float32.
 
     Raises

@@ -46,7 +46,7 @@ class SimulationConfig:
     Parameters
     ----------
     system : str
-        Name of a system, see :data:`openmm_cgvae.data.systems.SYSTEMS`.
+        Name of a system, see ``openmm_cgvae.data.systems.SYSTEMS``.
     n_frames : int
         Number of frames, of all walkers together.
     interval_ps : float

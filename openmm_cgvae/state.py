@@ -254,7 +254,7 @@ class AtomisticState:
         path : path-like
             The ending tells the format; the file is replaced in one step.
         forcefield : ForceField, System, str or sequence of str, optional
-            As in :meth:`AtomisticEnsemble.write`.
+            As in `AtomisticEnsemble.write`.
 
         Returns
         -------
@@ -274,7 +274,7 @@ class AtomisticState:
         Returns
         -------
         MDAnalysis.Universe
-            See :meth:`AtomisticEnsemble.to_universe`.
+            See `AtomisticEnsemble.to_universe`.
         """
         return make_universe(self.atom_table, *self._as_samples())
 
@@ -289,7 +289,7 @@ class AtomisticState:
         Returns
         -------
         parmed.Structure
-            See :meth:`AtomisticEnsemble.to_parmed`.
+            See `AtomisticEnsemble.to_parmed`.
         """
         positions = self.positions_angstrom[None]
         return make_parmed(self.atom_table, positions, self.box, forcefield)

@@ -22,6 +22,9 @@ MAPPING_HELP = (
 )
 
 
+_METAVARS: dict[Any, str] = {int: "N", float: "X", str: "NAME"}
+
+
 def add_verb(
     verbs: Any, run: Any, name: str, text: str, *, goes_on: bool = False
 ) -> argparse.ArgumentParser:
@@ -85,7 +88,7 @@ def add_fields(group: Any, record: type, without: Collection[str] = ()) -> None:
             settings["action"] = argparse.BooleanOptionalAction
         else:
             settings["type"] = field.type
-            settings["metavar"] = "N" if field.type is int else "X"
+            settings["metavar"] = _METAVARS[field.type]
         group.add_argument(option, default=None, **settings)
 
 

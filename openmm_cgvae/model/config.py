@@ -3,7 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args, no_type_check
 
-ModelForm = Literal["cgvae", "linear", "mlp"]
+from openmm_cgvae import plugins
+
 Encoder = Literal["distances", "signed", "bonded_frames"]
 Decoder = Literal["vectors", "local_frames", "bonded_frames"]
 PriorInput = Literal["types", "bonded_frames"]
@@ -24,10 +25,11 @@ class ModelConfig:
 
     Parameters
     ----------
-    model : {"cgvae", "linear", "mlp"}
-        The CGVAE, or a baseline of the paper: a linear map or a multi-layer
-        perceptron. A baseline has no settings but ``keeps_beads``, ``methyl_labels``
-        and ``atom_types``.
+    model : str
+        "cgvae", or a baseline of the paper, "linear" or "mlp": a linear map or a
+        multi-layer perceptron. A baseline has no settings but ``keeps_beads``,
+        ``methyl_labels`` and ``atom_types``. Or the name of a model that another
+        package has registered as an entry point in the group ``openmm_cgvae.models``.
     n_channels : int
         Features F of every bead and atom; at least the atoms of the largest bead.
     n_radial : int
@@ -100,7 +102,7 @@ class ModelConfig:
     ValueError: `encoder` is 'signd' but must be one of 'distances', 'signed', ...
     """
 
-    model: ModelForm = "cgvae"
+    model: str = "cgvae"
     n_channels: int = 600
     n_radial: int = 8
     encoder_layers: int = 4
@@ -129,6 +131,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
+        self._check_that_there_is_the_model()
         for field in fields(self):
             value = getattr(self, field.name)
             words = get_args(field.type)
@@ -147,6 +150,15 @@ class ModelConfig:
                 raise ValueError(f"`{field.name}` is {value!r} but must be a bool")
         self._check_what_the_model_has()
 
+    def _check_that_there_is_the_model(self) -> None:
+        if self.model not in OF_THE_PACKAGE:
+            others = plugins.registered(plugins.MODELS)
+            if not isinstance(self.model, str) or self.model not in others:
+                raise ValueError(
+                    f"`model` is {self.model!r} but must be one of "
+                    f"{', '.join(map(repr, (*OF_THE_PACKAGE, *others)))}"
+                )
+
     def _check_what_the_model_has(self) -> None:
         """Refuse settings that would change nothing."""
         if self.model == "cgvae":
@@ -155,6 +167,7 @@ class ModelConfig:
                     "`keeps_beads` is False but a CGVAE always keeps them; leave it out"
                 )
             self._check_oriented()
+        if self.model not in BASELINES:
             return
         for field in fields(self):
             value = getattr(self, field.name)
@@ -182,6 +195,8 @@ class ModelConfig:
         return config_from_dict(cls, plain)
 
 
+BASELINES = ("linear", "mlp")
+OF_THE_PACKAGE = ("cgvae", *BASELINES)
 OF_BASELINES = ("model", "keeps_beads", "methyl_labels", "atom_types")
 
 # Layers and the pseudoscalar may be zero; other numbers have to be positive.

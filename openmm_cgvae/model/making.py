@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from openmm_cgvae import plugins
 from openmm_cgvae.model.base import Model, Molecule
 from openmm_cgvae.model.baselines import LinearMap, Perceptron
 from openmm_cgvae.model.cgvae import CGVAE
@@ -45,13 +46,26 @@ def make_model(
     Raises
     ------
     ValueError
-        If molecule and config do not go together.
+        If molecule and config do not go together, or the model is one of another
+        package that cannot be used.
     """
     if kinds is not None:
         if config.model != "cgvae":
             raise ValueError(
-                f"`config` is of the baseline {config.model!r}, which is for one "
+                f"`config` is of the model {config.model!r}, which is for one "
                 "molecule; use a CGVAE for many"
             )
         return CGVAE(config, vocabulary, molecule, provenance, kinds)
-    return MODELS[config.model](config, vocabulary, molecule, provenance)
+    kind = MODELS.get(config.model) or _registered(config.model)
+    return kind(config, vocabulary, molecule, provenance)
+
+
+def _registered(name: str) -> type[Model]:
+    kind = plugins.load(plugins.registered(plugins.MODELS)[name])
+    if not (isinstance(kind, type) and issubclass(kind, Model)):
+        raise ValueError(
+            f"`model` is {name!r}, which another package has registered as {kind!r} "
+            "but must be a subclass of openmm_cgvae.model.Model; ask its authors to "
+            "mend it"
+        )
+    return kind

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import MDAnalysis as mda
 
+from openmm_cgvae import plugins
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.schemes.assembly import checked_group
 from openmm_cgvae.schemes.backbone import backbone_partition
@@ -26,7 +27,10 @@ def from_spec(atoms: "mda.Universe | mda.AtomGroup", text: str) -> Mapping:
     text : str
         "residues", "alpha-carbon", "peptide-units", "peptide-units:split", "martini",
         "martini:2", "backbone:N", "backbone:N:SEED", "autograin:N", "autograin:N:SEED",
-        a CGSmiles text, which begins with "{", or the path of a ``.json`` mapping.
+        a CGSmiles text, which begins with "{", the path of a ``.json`` mapping, or
+        NAME, NAME:N or NAME:N:SEED of a scheme that another package has registered
+        as an entry point in the group ``openmm_cgvae.schemes``: a function of atoms,
+        and of as many whole numbers as there are, that gives a `Mapping`.
 
     Returns
     -------
@@ -36,7 +40,8 @@ def from_spec(atoms: "mda.Universe | mda.AtomGroup", text: str) -> Mapping:
     Raises
     ------
     ValueError
-        If the text names no scheme, or the file is for other atoms.
+        If the text names no scheme, or the file is for other atoms, or a scheme of
+        another package cannot be used.
 
     Examples
     --------
@@ -54,12 +59,28 @@ def from_spec(atoms: "mda.Universe | mda.AtomGroup", text: str) -> Mapping:
         found = re.fullmatch(pattern, text)
         if found:
             return scheme(atoms, *(int(number) for number in found.groups() if number))
+    others = plugins.registered(plugins.SCHEMES)
+    name, *numbers = text.split(":")
+    if name in others and all(number.isdecimal() for number in numbers):
+        made = plugins.load(others[name])(atoms, *(int(number) for number in numbers))
+        return _checked(made, name, atoms)
     raise ValueError(
         f"`text` is {text!r} but must be residues, alpha-carbon, peptide-units, "
         "peptide-units:split, martini, martini:2, backbone:N, backbone:N:SEED, "
-        "autograin:N, autograin:N:SEED, {CGSmiles} or the path of a .json mapping; "
-        "give one of them"
+        "autograin:N, autograin:N:SEED, "
+        f"{''.join(f'{name}, ' for name in others)}"
+        "{CGSmiles} or the path of a .json mapping; give one of them"
     )
+
+
+def _checked(made: object, name: str, atoms: "mda.Universe | mda.AtomGroup") -> Mapping:
+    n_atoms = len(checked_group(atoms))
+    if not isinstance(made, Mapping) or made.n_atoms != n_atoms:
+        raise ValueError(
+            f"`text` names the scheme {name!r} of another package, which made {made!r} "
+            f"but must make a Mapping of {n_atoms} atoms; ask its authors to mend it"
+        )
+    return made
 
 
 def _from_file(atoms: "mda.Universe | mda.AtomGroup", text: str) -> Mapping:

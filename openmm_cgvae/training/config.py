@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, no_type_check
 
 from openmm_cgvae.model import ModelConfig
-from openmm_cgvae.model.config import check_number, config_from_dict
+from openmm_cgvae.model.config import BASELINES, check_number, config_from_dict
 from openmm_cgvae.sampling import N_SEEDS
 
 Schedule = Literal["plateau", "cosine"]
@@ -234,13 +234,13 @@ def configure(
         raise ValueError(
             f"`preset` is {preset!r} but must be one of {', '.join(map(repr, PRESETS))}"
         )
-    is_cgvae = (model_options or {}).get("model", "cgvae") == "cgvae"
-    chosen = (PRESETS if is_cgvae else BASELINE_PRESETS)[preset]
+    is_baseline = (model_options or {}).get("model") in BASELINES
+    chosen = (BASELINE_PRESETS if is_baseline else PRESETS)[preset]
     model = ModelConfig.from_dict({**asdict(chosen.model), **(model_options or {})})
     training = TrainingConfig.from_dict(
         {**asdict(chosen.training), **(training_options or {})}
     )
-    if training.polish_epochs and not is_cgvae:
+    if training.polish_epochs and is_baseline:
         raise ValueError(
             f"`polish_epochs` is {training.polish_epochs} but the baseline "
             f"{model.model!r} has no samples of a prior to polish; leave it out"
