@@ -3,12 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test test-slow lint bench clean
+.PHONY: demo test test-slow test-oldest lint coverage docs wheel bench clean
 
 .venv/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed; run make PYTHON=python3.11')"
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[test,plots]"
+	touch $@
+
+.venv/installed-docs: .venv/installed
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[docs]"
 	touch $@
 
 demo: .venv/installed
@@ -26,9 +30,31 @@ test: lint
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
 
+# The same tests with the lowest versions that setup.cfg allows, in .venv-oldest.
+test-oldest: .venv-oldest/installed
+	.venv-oldest/bin/python -m pytest
+
+.venv-oldest/installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/pip install --quiet uv
+	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct -e ".[test,plots]" $(OLDEST)
+	touch $@
+
+coverage: .venv/installed
+	$(BIN)/python -m pytest --cov --cov-branch --cov-report=term:skip-covered
+
+# The site, in build/site; warnings are errors.
+docs: .venv/installed-docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html docs build/site
+
+# Wheel and sdist in dist/; a test installs the wheel elsewhere and runs the demo.
+wheel: .venv/installed
+	$(BIN)/python -m build --quiet --outdir dist
+	$(BIN)/python -m pytest -m slow tests/test_wheel.py
+
 # A table of timings, and bench.json; about a quarter of an hour, OPTIONS=--quick less.
 bench: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.bench $(OPTIONS)
 
 clean:
-	rm -rf .venv demo_output build *.egg-info
+	rm -rf .venv .venv-oldest demo_output build dist docs/generated *.egg-info

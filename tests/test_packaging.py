@@ -1,15 +1,16 @@
 """What is promised around the code: names, versions, files, first commands."""
 
 import configparser
+import importlib
 import importlib.metadata
 import re
-import shutil
 import subprocess
 import sys
-import zipfile
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -69,7 +70,7 @@ class TestRequirements:
             for line in text_of("constraints.txt").splitlines()
             if line.strip()
         }
-        needed = requirements("plots", "test")
+        needed = requirements("plots", "docs", "view", "test")
         assert needed.keys() - pins.keys() == set()
         for name, need in needed.items():
             (pin,) = pins[name]
@@ -77,7 +78,7 @@ class TestRequirements:
             assert need.specifier.contains(pin.version)
 
     def test_every_one_has_a_lower_bound(self):
-        for need in requirements("plots", "test").values():
+        for need in requirements("plots", "docs", "view", "test").values():
             assert [bound.operator for bound in need.specifier] == [">="]
 
     def test_what_the_package_imports_is_required(self):
@@ -94,9 +95,98 @@ class TestRequirements:
             for name in outside
             for owner in known.get(name, ())
         }
-        optional = requirements("plots", "dask", "hdf5", "cgsmiles")
+        optional = requirements("plots", "dask", "hdf5", "cgsmiles", "view")
         needed = {"lightning", "pytorch-lightning", *optional}
         assert modules - needed == set()
+
+
+class TestOtherRecords:
+    """Files that say once more what setup.cfg or _version.py says."""
+
+    def record(self, name):
+        return yaml.safe_load(text_of(name))
+
+    def test_the_conda_recipe(self):
+        recipe = self.record("recipe/recipe.yaml")
+        assert recipe["context"]["version"] == openmm_cgvae.__version__
+        assert recipe["about"]["summary"] == setup_options()["metadata"]["description"]
+        run = dict(line.split() for line in recipe["requirements"]["run"])
+        assert run == {
+            "python": setup_options()["options"]["python_requires"],
+            **{
+                CONDA_NAMES.get(name, name): str(need.specifier)
+                for name, need in requirements("plots").items()
+            },
+        }
+        (line,) = recipe["build"]["python"]["entry_points"]
+        assert line in setup_options()["options.entry_points"]["console_scripts"]
+        setuptools = tomllib.loads(text_of("pyproject.toml"))["build-system"][
+            "requires"
+        ]
+        assert setuptools == [recipe["requirements"]["host"][-1].replace(" ", "")]
+
+    def test_the_mdakit(self):
+        kit = self.record("metadata.yaml")
+        assert kit["python_requires"] == setup_options()["options"]["python_requires"]
+        need = requirements()["mdanalysis"]
+        assert kit["mdanalysis_requires"] == str(need.specifier)
+        assert kit["license"] == setup_options()["metadata"]["license"]
+
+    def test_the_citation(self):
+        assert self.record("CITATION.cff")["version"] == openmm_cgvae.__version__
+
+    def test_the_changelog(self):
+        assert f"\n## {openmm_cgvae.__version__}" in text_of("CHANGELOG.md")
+
+    def test_every_step_of_the_workflow_is_a_target_of_make(self):
+        jobs = self.record(".github/workflows/ci.yaml")["jobs"].values()
+        said = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+        targets = set(re.findall(r"^([\w-]+):", text_of("Makefile"), re.M))
+        assert {f"make {target}" for target in targets} >= set(said)
+        assert set(said) >= {"make test", "make test-oldest", "make docs", "make wheel"}
+
+    def test_hooks_are_what_lint_does(self):
+        hooks = {
+            hook["entry"].removeprefix(".venv/bin/").split(" --")[0]
+            for repo in self.record(".pre-commit-config.yaml")["repos"]
+            for hook in repo["hooks"]
+            if "entry" in hook
+        }
+        recipe = text_of("Makefile").partition("\nlint:")[2].partition("\n\n")[0]
+        assert hooks == set(re.findall(r"\$\(BIN\)/([\w-]+(?: [a-z]+)?)", recipe))
+
+
+class TestSite:
+    """Pages of docs/; `make docs` builds them and checks all their links."""
+
+    def test_every_page_is_in_the_contents(self):
+        pages = {path.stem for path in (ROOT / "docs").glob("*.md")} - {"index"}
+        trees = re.findall(r"```{toctree}(.*?)```", text_of("docs/index.md"), re.S)
+        listed = re.findall(r"^([\w-]+)$", "\n".join(trees), re.M)
+        assert sorted(listed) == sorted(pages)
+
+    def test_every_public_name_is_in_the_reference(self):
+        listed = re.findall(r"^   \w+\.(\w+)$", text_of("docs/api.md"), re.M)
+        assert sorted(listed) == sorted(set(openmm_cgvae.__all__) - {"__version__"})
+
+    def test_every_module_of_a_public_name_is_in_the_reference(self):
+        listed = set(re.findall(r"^   (\w+)$", text_of("docs/api.md"), re.M))
+        assert set(openmm_cgvae._HOMES.values()) - listed == set()
+        for name in listed:
+            importlib.import_module(f"openmm_cgvae.{name}")
+
+    def test_every_example_is_a_tutorial(self):
+        examples = {path.name for path in (ROOT / "examples").glob("*.py")}
+        shown = re.findall(
+            r"{literalinclude} ../examples/(\S+)", text_of("docs/tutorials.md")
+        )
+        assert sorted(shown) == sorted(examples)
+
+    def test_links_lead_somewhere(self):
+        for page in [*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")]:
+            links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text("utf-8"))
+            local = [link for link in links if "://" not in link]
+            assert [k for k in local if not (page.parent / k).exists()] == [], page
 
 
 class TestImport:
@@ -154,11 +244,6 @@ class TestReadme:
         assert {"demo", "test"} <= named
         assert named <= targets
 
-    def test_links_lead_somewhere(self):
-        links = re.findall(r"\]\(([^)#]+)", text_of("README.md"))
-        local = [link for link in links if "://" not in link]
-        assert [link for link in local if not (ROOT / link).exists()] == []
-
     def test_verbs_are_those_of_the_program(self):
         from openmm_cgvae.cli import make_parser
 
@@ -176,33 +261,6 @@ def test_no_folder_of_a_machine_is_named():
         if path.is_file() and not path.name.startswith(".") and path.suffix != ".pyc":
             content = path.read_bytes()
             assert not any(word in content for word in words), path
-
-
-@pytest.mark.slow
-def test_wheel_has_the_package_its_models_and_data_and_nothing_else(tmp_path):
-    source = tmp_path / "source"
-    ignored = shutil.ignore_patterns(".*", "build", "*.egg-info", "demo_output", "docs")
-    shutil.copytree(ROOT, source, ignore=ignored)
-    (source / "openmm_cgvae" / "pretrained" / "notes.txt").write_text("not shipped")
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"),
-            *("--no-build-isolation", "--wheel-dir", str(tmp_path), str(source)),
-        ],
-        check=True,
-    )
-    (wheel,) = tmp_path.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
-    files = {name for name in names if ".dist-info/" not in name}
-    package = source / "openmm_cgvae"
-    wanted = [
-        *package.rglob("*.py"),
-        *package.glob("pretrained/*.cgvae"),
-        *(p for end in ("pdb", "xtc", "json") for p in package.glob(f"data/*.{end}")),
-    ]
-    assert files == {path.relative_to(source).as_posix() for path in wanted}
-    assert any(name.endswith("-3.cgvae") for name in files)
-    assert any(name.endswith("LICENSE") for name in names)
 
 
 def test_no_public_name_is_hidden_by_a_module():
