@@ -1,9 +1,16 @@
 """What users get for input that cannot be used: one sentence each, in one table.
 
-Each row: what is wrong, what is called, the kind of error, and the sentence.
+Each row: what is wrong, what is called, the kind of error, and the sentence. The page
+docs/bad-input.md is made of it by ``python tests/test_bad_input.py``.
 """
 
 import copy
+import json
+import pickle
+import re
+import tempfile
+import warnings
+from pathlib import Path
 
 import dipeptide
 import MDAnalysis as mda
@@ -12,7 +19,15 @@ import pytest
 from MDAnalysisTests import datafiles
 from openmm import app
 
-from openmm_cgvae import Backmapper, coarse_grain
+from openmm_cgvae import (
+    Backmapper,
+    Mapping,
+    coarse_grain,
+    load_model,
+    save_model,
+    schemes,
+    train,
+)
 from openmm_cgvae.atom_matching import match_atoms
 from openmm_cgvae.schemes import residues
 from openmm_cgvae.topology import AtomTable
@@ -22,6 +37,15 @@ pytestmark = pytest.mark.filterwarnings("ignore:ATOMIC_NUMBER record not found")
 N_FRAMES = 12
 BAD_FRAME = 7
 WATER = "tip3p.xml"
+# Lists that grow, and words of other packages.
+SHORTENED = (
+    r"(?<=has \()alanine-dipeptide-3: .*(?=\); give model=)",
+    r"(?<=those are ).*",
+    r"(?<=options are ).*",
+    r"(?<=OpenMM says: ).*(?=; pass the names)",
+    r"(?<=\()Error while .*(?=\); get the file)",
+)
+PAGE = Path(__file__).parents[1] / "docs" / "bad-input.md"
 
 
 def model():
@@ -103,6 +127,33 @@ def ambiguous():
 def relaxed_in_box(length):
     box = np.array([length] * 3 + [90] * 3, dtype=np.float32)
     return Backmapper(beads(box), model()).sample(seed=0).relax("amber99sbildn.xml")
+
+
+def changed(folder, change):
+    """Return a model file whose bytes were changed."""
+    path = save_model(model(), folder / "model.cgvae")
+    path.write_bytes(change(path.read_bytes()))
+    return path
+
+
+def flipped(content):
+    return content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]
+
+
+def newer(content):
+    return content.replace(b'{\\"format\\": 1', b'{\\"format\\": 2', 1)
+
+
+def huge(content):
+    del content
+    tensor = {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 4 * 10**12]}
+    header = json.dumps({"x": tensor}).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(64)
+
+
+def written(folder, text):
+    (folder / "mapping.json").write_text(text)
+    return folder / "mapping.json"
 
 
 TABLE = {
@@ -216,6 +267,87 @@ TABLE = {
         "`forcefield` cannot describe 22 atoms .ACE ALA NME., OpenMM says: .*; pass "
         "the names of the XML files that hold its residues",
     ),
+    "a model file that lost its end": (
+        lambda folder: load_model(changed(folder, lambda c: c[:-100])),
+        ValueError,
+        "`path` is .*model.cgvae, which is not a complete model file .*; get the file",
+    ),
+    "a model file with a bit flipped in its weights": (
+        lambda folder: load_model(changed(folder, flipped)),
+        ValueError,
+        "do not make a model .the weights are not those that were written.; get the",
+    ),
+    "a pickle under the name of a model": (
+        lambda folder: load_model(changed(folder, lambda _: pickle.dumps([5]))),
+        ValueError,
+        "`path` is .*model.cgvae, which is not a complete model file .*; get the file",
+    ),
+    "a model file of a newer version": (
+        lambda folder: load_model(changed(folder, newer)),
+        ValueError,
+        "a model file of format 2, but this version reads format 1; update openmm_c",
+    ),
+    "a model file with a tensor of 10^12 numbers": (
+        lambda folder: load_model(changed(folder, huge)),
+        ValueError,
+        "`path` is .*model.cgvae, which is not a complete model file .*; get the file",
+    ),
+    "a model that is not there": (
+        lambda _: load_model("alanine"),
+        FileNotFoundError,
+        "`name_or_path` is 'alanine', which is neither a file nor a model of the pack",
+    ),
+    "a mapping file that is no mapping": (
+        lambda folder: Mapping.load(written(folder, "[1, 2]")),
+        ValueError,
+        "mapping.json",
+    ),
+    "a mapping with a bead left out": (
+        lambda _: Mapping([0, 0, 2]),
+        ValueError,
+        "`bead_of_atom` ",
+    ),
+    "a scheme that nobody knows": (
+        lambda _: schemes.from_spec(dipeptide.atoms(), "residue"),
+        ValueError,
+        "`text` is 'residue' but must be residues, alpha-carbon",
+    ),
+    "an option that nobody knows": (
+        lambda _: train(
+            dipeptide.atoms(), model().mapping, model_options={"n_chanels": 8}
+        ),
+        ValueError,
+        "`n_chanels` is not an option of ModelConfig; the options are",
+    ),
+    "a model without enough channels": (
+        lambda _: train(
+            dipeptide.atoms(), model().mapping, model_options={"n_channels": 4}
+        ),
+        ValueError,
+        "n_channels",
+    ),
+    "a seed that is none": (
+        lambda _: Backmapper(beads(), model()).sample(seed=-1),
+        ValueError,
+        "`seed` is -1",
+    ),
+    "no sample": (
+        lambda _: Backmapper(beads(), model()).sample(n=0),
+        ValueError,
+        "`n` is 0",
+    ),
+    "a file format that nobody writes": (
+        lambda folder: Backmapper(beads(), model()).run(output=folder / "atoms.abc"),
+        ValueError,
+        "atoms.abc",
+    ),
+    "a folder that is not there": (
+        lambda folder: Backmapper(beads(), model()).run(
+            output=folder / "there" / "atoms.xtc"
+        ),
+        FileNotFoundError,
+        "there",
+    ),
     "a force field with two answers": (
         lambda _: Backmapper(beads(), model()).sample().relax(ambiguous()),
         ValueError,
@@ -233,10 +365,12 @@ def mirrored():
 @pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
 def test_gets_a_sentence(row, tmp_path):
     call, error, sentence = row
-    with pytest.raises(error, match=sentence):
+    with pytest.raises(error, match=sentence) as raised:
         call(tmp_path)
+    assert line_of(error, raised.value, tmp_path) in PAGE.read_text(encoding="utf-8")
     left = {path.name for path in tmp_path.iterdir() if path.name[0] != "."}
-    assert left <= {"beads.xtc"}  # nothing half-written
+    given = {"beads.xtc", "model.cgvae", "mapping.json"}
+    assert left <= given  # nothing half-written
 
 
 @pytest.mark.filterwarnings("ignore:seek failed, recalculating offsets")
@@ -315,3 +449,36 @@ class TestIsNotBad:
             atol=1e-5,
         )
         assert residues(atoms).n_beads == 3
+
+
+def line_of(error, raised, folder):
+    """Say in a line of Markdown what was raised, without what differs every time."""
+    text = re.sub(r"\s+", " ", str(raised)).replace(f"{folder}/", "")
+    for said_by_others in SHORTENED:
+        text = re.sub(said_by_others, "...", text)
+    return f"{error.__name__} | " + text.replace("|", "\\|")
+
+
+def page():
+    """Write the table down."""
+    lines = [
+        "# What bad input gets",
+        "",
+        "Made by `python tests/test_bad_input.py`: every line was tried, and the tests",
+        "fail where it says something else. Nothing is half-written afterwards.",
+        "",
+        "| what is wrong | error | what it says |",
+        "|---|---|---|",
+    ]
+    for name, (call, error, _) in TABLE.items():
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                call(Path(folder))
+            except error as raised:
+                lines.append(f"| {name} | {line_of(error, raised, folder)} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    PAGE.write_text(page(), encoding="utf-8")
