@@ -16,7 +16,13 @@ from openmm_cgvae.schemes.assembly import (
 )
 
 # The atom that stands where a residue's alpha carbon would be, by residue name.
-ALPHA_OF_CAP = {"ACE": ("CH3",), "NME": ("CH3", "C"), "NMA": ("CH3", "C")}
+ALPHA_OF_CAP = {
+    "ACE": ("CH3",),
+    "NME": ("CH3", "C"),
+    "NMA": ("CH3", "C"),
+    "NHE": ("N",),
+    "NH2": ("N",),
+}
 
 
 def residues(atoms: "mda.Universe | mda.AtomGroup", weights: Any = "mass") -> Mapping:
@@ -55,7 +61,7 @@ def alpha_carbon(atoms: "mda.Universe | mda.AtomGroup") -> Mapping:
 
     All atoms of the residue belong to the bead; only one has a weight. A cap has
     no alpha carbon: its methyl carbon, which is where the next one would be,
-    takes its part in ACE and NME.
+    takes its part in ACE and NME, the nitrogen in NHE and NH2.
 
     Parameters
     ----------

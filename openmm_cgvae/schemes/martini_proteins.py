@@ -27,12 +27,15 @@ from openmm_cgvae.schemes.peptides import ACYL_CAPS, AMINE_CAPS
 MOST_BEADS = 8  # of a residue, more than any has
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """Where a heavy atom belongs in its residue, and how much of it counts."""
 
     bead: int  # 0 is BB, 1 is SC1, ...
     share: float  # of its mass
     has_hydrogens: bool  # whether its hydrogens count as well
+
+
+CARBONYL = Place(bead=0, share=1.0, has_hydrogens=False)
 
 
 def martini(
@@ -143,7 +146,7 @@ def _capped(group: "mda.AtomGroup", rank: int) -> int:
 
 def _places(
     residue: "mda.core.groups.Residue", heavy: "mda.AtomGroup", version: int
-) -> list[_Place]:
+) -> list[Place]:
     """Return where each heavy atom of an amino acid belongs."""
     standard = STANDARD_NAMES.get(residue.resname)
     if standard is None:
@@ -151,7 +154,7 @@ def _places(
             f"`atoms` has residue {residue_label(residue)}, which is no amino acid "
             "that Martini has beads for here; leave it out, or use schemes.selections"
         )
-    table = _table(standard, version)
+    table = bead_places(standard, version)
     names = [STANDARD_ATOMS.get((standard, name), name) for name in heavy.names]
     missing = sorted(table.keys() - set(names))
     if missing:
@@ -159,10 +162,9 @@ def _places(
             f"`atoms` lacks {' '.join(missing)} of residue {residue_label(residue)}; "
             "complete it, for instance with PDBFixer"
         )
-    carbonyl = _Place(bead=0, share=1.0, has_hydrogens=False)
     places = []
     for atom, name in zip(heavy, names, strict=True):
-        place = table.get(name, carbonyl if name in OXYGENS else None)
+        place = table.get(name, CARBONYL if name in OXYGENS else None)
         if place is None:
             raise ValueError(
                 f"`atoms` has {atom_label(atom)}, which {standard} of Martini has "
@@ -173,13 +175,31 @@ def _places(
 
 
 @cache
-def _table(standard: str, version: int) -> dict[str, _Place]:
-    """Return where the atoms of a residue belong, by name; oxygens are left out."""
+def bead_places(standard: str, version: int) -> dict[str, Place]:
+    """Say where the heavy atoms of an amino acid belong in Martini.
+
+    Parameters
+    ----------
+    standard : str
+        Standard name of the amino acid.
+    version : int
+        2 or 3.
+
+    Returns
+    -------
+    dict of str to Place
+        By name of atom; the oxygens of the backbone, which are in BB, are left out.
+
+    Examples
+    --------
+    >>> bead_places("SER", 3)["OG"]
+    Place(bead=1, share=1.0, has_hydrogens=True)
+    """
     side_chain = SIDE_CHAINS[version][standard]
     beads = [BACKBONES[version][standard], *side_chain.split("|")]
     parts = SHARES.get((version, standard), {})
     return {
-        entry.rstrip("*"): _Place(
+        entry.rstrip("*"): Place(
             bead, parts.get(entry.rstrip("*"), 1.0), entry.endswith("*")
         )
         for bead, text in enumerate(beads)

@@ -1,0 +1,121 @@
+"""Where the chains of a protein begin and end."""
+
+from dataclasses import dataclass
+from string import ascii_uppercase
+
+import numpy as np
+from MDAnalysis.lib.distances import minimize_vectors
+
+from openmm_cgvae.proteins.bead_residues import BeadResidues, shortlist
+from openmm_cgvae.proteins.residue_templates import CAPS_AFTER, CAPS_BEFORE
+
+# The farthest that the first beads of bonded residues can be apart [Angstrom].
+REACH = {"alpha-carbon": 4.6, "residue": 12.0, "martini2": 5.0, "martini3": 5.0}
+# Residues with consecutive numbers are only taken apart where no bond could be.
+FAR = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Chains:
+    """Which residues are joined.
+
+    Parameters
+    ----------
+    is_joined : ndarray of bool, shape (n_residues,)
+        Whether a residue has a peptide bond to the next.
+    chain_ids : tuple of str, one per residue
+        Chains, told apart where they had one name.
+    notes : tuple of str
+        What was taken for granted.
+    """
+
+    is_joined: np.ndarray
+    chain_ids: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def find_chains(
+    residues: BeadResidues, where: np.ndarray | None, family: str
+) -> Chains:
+    """Find out which residues are bonded to the next.
+
+    Parameters
+    ----------
+    residues : BeadResidues
+        The residues.
+    where : ndarray, shape (n_residues, 3), or None
+        Alpha carbon or backbone bead of each [Angstrom].
+    family : str
+        Family of the beads.
+
+    Returns
+    -------
+    Chains
+        Chains end where the segment or chain changes, at caps, where numbers fall or
+        jump and the beads are too far apart for a peptide bond, and where they are
+        twice as far.
+    """
+    numbers = np.array(residues.ids)
+    steps = np.diff(numbers)
+    variants = [known.variant for known in residues.names]
+    is_other = np.diff(residues.segments) != 0
+    is_other |= np.array([v in CAPS_AFTER for v in variants[:-1]], dtype=bool)
+    is_other |= np.array([v in CAPS_BEFORE for v in variants[1:]], dtype=bool)
+    distances = np.zeros(len(steps))
+    if where is not None:
+        distances = distances_between(where[:-1], where[1:], residues.atoms.dimensions)
+    reach = REACH[family]
+    is_odd = ~np.isin(steps, (0, 1))
+    is_gap = ~is_other & (distances > np.where(is_odd, reach, FAR * reach))
+    notes = [
+        f"the chain is broken between {residues.label(i)} and {residues.label(i + 1)}, "
+        f"which are {distances[i]:.1f} A apart; the two ends are charged"
+        for i in np.flatnonzero(is_gap).tolist()
+    ]
+    if len(notes) > 3:
+        notes = [*notes[:3], f"the chain is broken in {len(notes) - 3} more places"]
+    if where is None:
+        notes.append("`beads` has no positions, so gaps in chains were not looked for")
+    is_joined = np.append(~(is_other | is_gap), [False])
+    return Chains(is_joined, told_apart(residues, is_joined), tuple(notes))
+
+
+def refuse_lone_residues(residues: BeadResidues, is_joined: np.ndarray) -> None:
+    """Make sure that no residue is a chain of its own."""
+    is_bonded_before = np.append([False], is_joined[:-1])
+    lone = np.flatnonzero(~is_joined & ~is_bonded_before)
+    if len(lone):
+        labels = shortlist([residues.label(residue) for residue in lone.tolist()])
+        raise ValueError(
+            f"`beads` has residues bonded to no other: {labels}; there is no force "
+            "field for free amino acids, so leave them out"
+        )
+
+
+def distances_between(
+    a: np.ndarray, b: np.ndarray, box: np.ndarray | None
+) -> np.ndarray:
+    """Give the distance of each point to its partner, the nearest image if periodic."""
+    vectors = np.ascontiguousarray(b - a, dtype=np.float64)
+    if box is not None and box.all() and len(vectors):
+        vectors = minimize_vectors(vectors, box)
+    return np.linalg.norm(vectors, axis=1)
+
+
+def told_apart(residues: BeadResidues, is_joined: np.ndarray) -> tuple[str, ...]:
+    """Name the chain of every residue, so that chains of one name differ.
+
+    Where numbers fall behind an end, another chain begins: it gets a letter that is
+    free. A gap is within a chain, as in the PDB.
+    """
+    is_start = np.diff(residues.segments) != 0
+    is_start |= ~is_joined[:-1] & (np.diff(residues.ids) < 0)
+    letters = iter(sorted(set(ascii_uppercase) - set(residues.chain_ids)))
+    seen: set[str] = set()
+    names: list[str] = []
+    for residue, name in enumerate(residues.chain_ids):
+        if residue == 0 or is_start[residue - 1]:
+            current = next(letters, name) if name in seen else name
+            seen.add(name)
+        names.append(current)
+    return tuple(names)

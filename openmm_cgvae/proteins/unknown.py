@@ -1,0 +1,73 @@
+"""Residues inside a protein that cannot be built."""
+
+import numpy as np
+
+from openmm_cgvae.proteins.bead_residues import BeadResidues, shortlist
+from openmm_cgvae.proteins.chains import REACH, distances_between
+
+IONS = frozenset({"CA", "CAL", "CA2+", "CA+2", "ION"})  # their beads may be named CA
+
+
+def refuse_unknown_residues(
+    residues: BeadResidues, order: np.ndarray, family: str
+) -> None:
+    """Make sure that chains have no residues which are no amino acids.
+
+    Such a residue has a bead of the name that the beads beside it have, in the same
+    segment, and is bonded to one of them: by its number or by the distance.
+
+    Parameters
+    ----------
+    residues : BeadResidues
+        The residues that are known.
+    order : ndarray of int
+        Which beads are theirs.
+    family : str
+        Family of the beads.
+
+    Raises
+    ------
+    ValueError
+        If there are some; the sentence lists them.
+    """
+    atoms = residues.atoms
+    names = np.array(residues.bead_names)
+    first = residues.first_beads
+    is_known = np.zeros(len(atoms), dtype=bool)
+    is_known[order] = True
+    telling = np.unique(names[first]) if family == "residue" else _backbone(family)
+    resnames = np.array([str(name).strip().upper() for name in atoms.resnames])
+    is_chain = np.isin(names, telling) & ~np.isin(resnames, list(IONS))
+    places = np.flatnonzero(is_chain & (is_known | (residues.residue_of_bead < 0)))
+    is_strange = ~is_known[places]
+    if not is_strange.any():
+        return
+    here, following = places[:-1], places[1:]
+    is_bonded = atoms.segindices[here] == atoms.segindices[following]
+    is_near = np.diff(atoms.resids[places]) == 1
+    if hasattr(atoms.universe, "trajectory"):
+        where = atoms.positions.astype(np.float64)
+        distances = distances_between(where[here], where[following], atoms.dimensions)
+        is_near |= distances < REACH[family]
+    is_bonded &= is_near
+    touches = np.zeros(len(places), dtype=bool)
+    touches[:-1] |= is_bonded & ~is_strange[1:]
+    touches[1:] |= is_bonded & ~is_strange[:-1]
+    found = places[touches & is_strange]
+    if len(found):
+        labels = [_label(residues, bead) for bead in found.tolist()]
+        raise ValueError(
+            f"`beads` has {len(labels)} residues inside its chains that are no "
+            f"standard amino acids: {shortlist(labels)}; rename them to those they "
+            "come from, or leave them out"
+        )
+
+
+def _backbone(family: str) -> list[str]:
+    return ["CA"] if family == "alpha-carbon" else ["BB"]
+
+
+def _label(residues: BeadResidues, bead: int) -> str:
+    atom = residues.atoms[bead]
+    chain = getattr(atom, "chainID", "") or getattr(atom, "segid", "")
+    return f"{atom.resname} {atom.resid}" + (f" of chain {chain}" if chain else "")

@@ -1,0 +1,129 @@
+import time
+from functools import cache
+
+import MDAnalysis as mda
+import numpy as np
+import pytest
+from MDAnalysisTests.datafiles import PSF, PDB_small
+from openmm import app
+
+from openmm_cgvae.data import data_path
+from openmm_cgvae.openmm_system import openmm_topology
+from openmm_cgvae.proteins import (
+    FAMILIES,
+    canonical_protein,
+    family_mapping,
+    protein_from_beads,
+)
+from openmm_cgvae.topology import AtomTable
+from tests.proteins.beads import alpha_carbons, differences, make_beads, mapped
+
+
+@cache
+def chignolin():
+    return mda.Universe(app.PDBFile(str(data_path("chignolin.pdb"))))
+
+
+@cache
+def adenylate_kinase():
+    return mda.Universe(PSF, PDB_small)
+
+
+@cache
+def force_field():
+    return app.ForceField("amber14-all.xml")
+
+
+def can_be_simulated(table: AtomTable) -> bool:
+    system = force_field().createSystem(openmm_topology(table))
+    return system.getNumParticles() == table.n_atoms
+
+
+def test_the_table_of_a_capped_peptide_is_that_of_its_atoms():
+    table, index = canonical_protein(chignolin())
+    read = AtomTable.from_universe(chignolin().atoms[index])
+    # The file calls the methyl of NME by other names.
+    assert differences(table, read) == ["names"]
+    assert len(table.stereocentres) == 11  # 9 alpha carbons, 2 threonines
+
+
+@pytest.mark.parametrize("family", ["alpha-carbon", "residue"])
+def test_the_beads_of_a_capped_peptide_give_back_its_atoms(family):
+    atoms = chignolin().atoms
+    table, index = canonical_protein(atoms)
+    mapping = family_mapping(table, family)
+    protein = protein_from_beads(mapped(table, mapping, atoms.positions[index]))
+    assert protein.family == family
+    assert differences(protein.atom_table, table) == []
+    assert protein.mapping == mapping
+    assert protein.notes == ()
+    assert can_be_simulated(protein.atom_table)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_beads_of_an_enzyme_give_back_its_atoms(family):
+    atoms = adenylate_kinase().atoms
+    table, index = canonical_protein(atoms)
+    read = AtomTable.from_universe(with_elements(atoms[index], table))
+    assert set(differences(table, read)) == {"names", "masses", "residue_names"}
+    mapping = family_mapping(table, family)
+    beads = mapped(table, mapping, atoms.positions[index])
+    delta = {
+        residue: "HID"
+        for residue, name in enumerate(table.residue_names)
+        if name == "HIS"
+    }
+
+    protein = protein_from_beads(beads, protonation=delta)
+
+    assert protein.family == family
+    assert differences(protein.atom_table, table) == []
+    assert protein.mapping == mapping
+    assert (protein.known == beads.atoms, len(protein.others)) == (True, 0)
+    assert protein.notes == ()
+
+
+def with_elements(atoms: mda.AtomGroup, table: AtomTable) -> mda.AtomGroup:
+    symbols = {1: "H", 6: "C", 7: "N", 8: "O", 16: "S"}
+    elements = np.full(len(atoms.universe.atoms), "", dtype=object)
+    elements[atoms.indices] = [symbols[number] for number in table.atomic_numbers]
+    atoms.universe.add_TopologyAttr("elements", elements)
+    return atoms
+
+
+@pytest.mark.parametrize(
+    ("sequence", "options"),
+    [
+        ("ALA TRP GLY", {}),
+        ("ACE ALA PRO NME", {}),
+        ("ACE ALA NHE", {}),
+        ("GLY HIS ILE THR", {"protonation": {1: "HIP"}}),
+        ("GLY ASH GLH LYN CYM HSD MSE VAL", {}),
+        ("CYS GLY GLY CYS", {"disulfides": [(0, 3)]}),
+        ("NALA HIE CALA", {}),
+    ],
+)
+def test_openmm_simulates_what_is_built(sequence, options):
+    protein = protein_from_beads(alpha_carbons(sequence), **options)
+    assert can_be_simulated(protein.atom_table)
+
+
+def test_two_chains_have_ends_of_their_own():
+    beads = make_beads(
+        ["CA"] * 4,
+        ["ALA", "GLY", "GLY", "SER"],
+        chainIDs=["A", "A", "B", "B"],
+    )
+    table = protein_from_beads(beads).atom_table
+    assert table.chain_ids == ("A", "A", "B", "B")
+    assert table.names.count("OXT") == 2
+    assert can_be_simulated(table)
+
+
+def test_two_thousand_residues_are_built_in_a_second():
+    sequence = np.random.default_rng(0).choice(["ALA", "ARG", "TRP", "GLY"], 2000)
+    beads = alpha_carbons(sequence)
+    started = time.process_time()
+    table = protein_from_beads(beads).atom_table
+    assert time.process_time() - started < 1.0
+    assert table.n_residues == 2000
