@@ -45,6 +45,7 @@ def place_by_bonds(
         template
         for template in map(residue_template, variants_of_residue(residue_name))
         if Counter(template.atomic_numbers.tolist()) == Counter(numbers)
+        and template.variant != "CYM"  # the same graph as CYX
     ]
     if not fitting:
         return None

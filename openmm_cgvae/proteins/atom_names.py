@@ -49,6 +49,8 @@ def place_by_names(residue_name: str, names: tuple[str, ...]) -> Placement | Non
     if len(places) < len(names):
         return None
     for variant in variants_of_residue(residue_name):
+        if variant == "CYM":  # the same names as CYX; what it is bonded to tells
+            continue
         wanted = plain_names(residue_name, residue_template(variant).names)
         if set(wanted) == set(plain):
             return Placement(variant, np.array([places[name] for name in wanted]))

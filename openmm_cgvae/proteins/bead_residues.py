@@ -32,8 +32,8 @@ class BeadResidues:
         Numbers, insertion codes and chains.
     segments : ndarray of int, shape (n_residues,)
         Equal where both the segment and the chain are.
-    n_alternates : int
-        How many beads were left out as alternate locations.
+    is_alternate : ndarray of bool, shape (n_beads,)
+        Whether a bead of a protein is left out as an alternate location.
     """
 
     atoms: "mda.AtomGroup"
@@ -46,7 +46,7 @@ class BeadResidues:
     insertion_codes: tuple[str, ...]
     chain_ids: tuple[str, ...]
     segments: np.ndarray
-    n_alternates: int
+    is_alternate: np.ndarray
 
     @property
     def members(self) -> list[np.ndarray]:
@@ -92,10 +92,12 @@ def read_residues(
     """
     group = beads.atoms
     indices = np.unique(group.indices)
-    if len(indices) < len(group) or not len(group):
+    if not len(group):
+        raise ValueError(f"`{argument}` is empty; select the {argument} of a protein")
+    if len(indices) < len(group):
         raise ValueError(
-            f"`{argument}` has {len(group)} {argument}, {len(indices)} of them "
-            "different; select each of a protein once"
+            f"`{argument}` has {len(group)} {argument}, but {len(indices)} different "
+            "ones; select each once"
         )
     atoms = group.universe.atoms[indices]
     raw = spelled_out(_needed(atoms, "resnames", argument))
@@ -129,7 +131,7 @@ def read_residues(
         insertion_codes=tuple(str(codes[bead]).strip() for bead in first),
         chain_ids=tuple(chain_ids[bead] for bead in first),
         segments=np.array([rank[keys[bead]] for bead in first]),
-        n_alternates=int(is_alternate.sum()),
+        is_alternate=is_alternate,
     )
 
 
@@ -139,6 +141,11 @@ def attribute(group: Any, name: str, default: Any) -> list[Any]:
         return list(getattr(group, name))
     except NoDataError:
         return [default] * len(group)
+
+
+def has_positions(atoms: "mda.AtomGroup") -> bool:
+    """Tell whether atoms have positions."""
+    return hasattr(atoms.universe, "trajectory")
 
 
 def shortlist(words: list[str]) -> str:
@@ -162,14 +169,17 @@ def _is_alternate(atoms: "mda.AtomGroup", names: list[str]) -> np.ndarray:
     locations = [str(loc).strip() for loc in attribute(atoms, "altLocs", "")]
     if not any(locations):
         return np.zeros(len(atoms), dtype=bool)
-    seen: dict[tuple[int, str], str] = {}
-    keys = zip(atoms.resindices.tolist(), names, strict=True)
-    return np.array(
-        [
-            seen.setdefault(key, location) != location
-            for key, location in zip(keys, locations, strict=True)
-        ]
-    )
+    # Where residues differ too, MDAnalysis has two of them with one number.
+    codes = attribute(atoms, "icodes", "")
+    places = zip(atoms.segindices.tolist(), atoms.resids.tolist(), codes, strict=True)
+    first: dict[tuple[Any, str], tuple[str, int]] = {}
+    found = []
+    for place, name, location, residue in zip(
+        places, names, locations, atoms.resindices.tolist(), strict=True
+    ):
+        known, there = first.setdefault((place, name), (location, residue))
+        found.append(location != known or (bool(location) and residue != there))
+    return np.array(found)
 
 
 def _number(

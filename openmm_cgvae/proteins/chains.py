@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from string import ascii_uppercase
 
+import MDAnalysis as mda
 import numpy as np
 from MDAnalysis.lib.distances import minimize_vectors
 
-from openmm_cgvae.proteins.bead_residues import BeadResidues, shortlist
+from openmm_cgvae.proteins.bead_residues import BeadResidues, has_positions, shortlist
 from openmm_cgvae.proteins.residue_templates import CAPS_AFTER, CAPS_BEFORE
 
 # The farthest that the first beads of bonded residues can be apart [Angstrom].
@@ -34,17 +35,15 @@ class Chains:
     notes: tuple[str, ...]
 
 
-def find_chains(
-    residues: BeadResidues, where: np.ndarray | None, family: str
-) -> Chains:
+def find_chains(residues: BeadResidues, backbone: np.ndarray, family: str) -> Chains:
     """Find out which residues are bonded to the next.
 
     Parameters
     ----------
     residues : BeadResidues
         The residues.
-    where : ndarray, shape (n_residues, 3), or None
-        Alpha carbon or backbone bead of each [Angstrom].
+    backbone : ndarray of int, shape (n_residues,)
+        Alpha carbon or backbone bead of each, among ``residues.atoms``.
     family : str
         Family of the beads.
 
@@ -53,7 +52,7 @@ def find_chains(
     Chains
         Chains end where the segment or chain changes, at caps, where numbers fall or
         jump and the beads are too far apart for a peptide bond, and where they are
-        twice as far.
+        twice as far. Beads that have a bond are joined.
     """
     numbers = np.array(residues.ids)
     steps = np.diff(numbers)
@@ -61,12 +60,14 @@ def find_chains(
     is_other = np.diff(residues.segments) != 0
     is_other |= np.array([v in CAPS_AFTER for v in variants[:-1]], dtype=bool)
     is_other |= np.array([v in CAPS_BEFORE for v in variants[1:]], dtype=bool)
+    where = positions_of(residues.atoms, backbone)
     distances = np.zeros(len(steps))
     if where is not None:
         distances = distances_between(where[:-1], where[1:], residues.atoms.dimensions)
     reach = REACH[family]
     is_odd = ~np.isin(steps, (0, 1))
     is_gap = ~is_other & (distances > np.where(is_odd, reach, FAR * reach))
+    is_gap &= ~_are_bonded(residues.atoms, backbone)
     notes = [
         f"the chain is broken between {residues.label(i)} and {residues.label(i + 1)}, "
         f"which are {distances[i]:.1f} A apart; the two ends are charged"
@@ -78,6 +79,24 @@ def find_chains(
         notes.append("`beads` has no positions, so gaps in chains were not looked for")
     is_joined = np.append(~(is_other | is_gap), [False])
     return Chains(is_joined, told_apart(residues, is_joined), tuple(notes))
+
+
+def positions_of(atoms: "mda.AtomGroup", which: np.ndarray) -> np.ndarray | None:
+    """Give positions in double precision, None if there are none [Angstrom]."""
+    if not has_positions(atoms):
+        return None
+    return np.asarray(atoms.positions[which], dtype=np.float64)
+
+
+def _are_bonded(atoms: "mda.AtomGroup", which: np.ndarray) -> np.ndarray:
+    """Tell which beads have a bond to the next, as far as the universe knows."""
+    if not hasattr(atoms.universe, "bonds"):
+        return np.zeros(len(which) - 1, dtype=bool)
+    known = set(map(tuple, np.sort(atoms.universe.bonds.indices, axis=1).tolist()))
+    pairs = np.sort(np.stack([which[:-1], which[1:]], axis=1), axis=1)
+    return np.array(
+        [tuple(pair) in known for pair in atoms.indices[pairs].tolist()], dtype=bool
+    )
 
 
 def refuse_lone_residues(residues: BeadResidues, is_joined: np.ndarray) -> None:

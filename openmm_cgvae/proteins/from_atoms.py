@@ -1,13 +1,21 @@
 """The atoms of an atomistic protein in the canonical order."""
 
+from itertools import combinations
+
 import MDAnalysis as mda
 import numpy as np
 
 from openmm_cgvae.proteins.assembly import Residues, join_residues
 from openmm_cgvae.proteins.atom_graphs import place_by_bonds
 from openmm_cgvae.proteins.atom_names import Placement, place_by_names
-from openmm_cgvae.proteins.bead_residues import BeadResidues, read_residues, shortlist
+from openmm_cgvae.proteins.bead_residues import (
+    BeadResidues,
+    has_positions,
+    read_residues,
+    shortlist,
+)
 from openmm_cgvae.proteins.chains import distances_between, told_apart
+from openmm_cgvae.proteins.prochirality import standard_labels
 from openmm_cgvae.proteins.residue_templates import (
     STANDARD_OF_VARIANT,
     residue_template,
@@ -34,10 +42,11 @@ def canonical_protein(
     Returns
     -------
     AtomTable
-        The protein.
+        The protein, all its residues L.
     ndarray of int, shape (n_atoms,)
         For each of its atoms the index in the group: ``atoms[index]`` are in the
-        order of the table.
+        order of the table. Which hydrogen of a CH2 is which, and which methyl of
+        valine and leucine, is told by their places as IUPAC has it.
 
     Raises
     ------
@@ -52,20 +61,20 @@ def canonical_protein(
     (175, 175)
     """
     residues = read_residues(atoms, "atoms")
+    _refuse_unknown(residues)
     bonds = _bonds(residues)
     placements = _place(residues, bonds)
+    placements, disulfides = _bridged(residues, placements, bonds)
     templates = [residue_template(placement.variant) for placement in placements]
-    order = np.concatenate(
-        [
-            inside[placement.order]
-            for inside, placement in zip(residues.members, placements, strict=True)
-        ]
-    )
+    order = np.concatenate([placement.order for placement in placements])
     starts = np.cumsum([0, *(template.n_atoms for template in templates[:-1])])
-    heads, tails, sulphurs = (
+    heads, tails = (
         _atoms_at(order, starts, [getattr(template, end) for template in templates])
-        for end in ("head", "tail", "sulphur")
+        for end in ("head", "tail")
     )
+    if has_positions(residues.atoms):
+        where = residues.atoms.positions.astype(np.float64)
+        order = standard_labels(templates, order, where, residues.atoms.dimensions)
     is_joined = _joined(residues, heads, tails, bonds)
     table = join_residues(
         Residues(
@@ -74,7 +83,7 @@ def canonical_protein(
             insertion_codes=residues.insertion_codes,
             chain_ids=told_apart(residues, is_joined),
             is_joined=is_joined,
-            disulfides=_bridges(residues, sulphurs, bonds),
+            disulfides=disulfides,
         )
     )
     group = atoms.atoms
@@ -84,7 +93,7 @@ def canonical_protein(
 
 
 def _place(residues: BeadResidues, bonds: np.ndarray) -> list[Placement]:
-    """Find the template of every residue and the places of its atoms."""
+    """Find the template of every residue and which atom is at each of its places."""
     placements: list[Placement] = []
     wrong = []
     for residue, inside in enumerate(residues.members):
@@ -97,7 +106,7 @@ def _place(residues: BeadResidues, bonds: np.ndarray) -> list[Placement]:
         if found is None:
             wrong.append(residues.label(residue))
         else:
-            placements.append(found)
+            placements.append(Placement(found.variant, inside[found.order]))
     if wrong:
         raise ValueError(
             f"`atoms` has residues whose atoms are those of no amino acid of the "
@@ -105,6 +114,22 @@ def _place(residues: BeadResidues, bonds: np.ndarray) -> list[Placement]:
             "included, for instance with PDBFixer"
         )
     return placements
+
+
+def _refuse_unknown(residues: BeadResidues) -> None:
+    """Make sure that no amino acid is left out for its name."""
+    outside = residues.atoms[residues.residue_of_bead < 0]
+    outside = outside[~residues.is_alternate[residues.residue_of_bead < 0]]
+    strange = [
+        f"{residue.resname} {residue.resid}"
+        for residue in outside.residues
+        if {"N", "CA", "C"} <= set(residue.atoms.names)
+    ]
+    if strange:
+        raise ValueError(
+            "`atoms` has amino acids that there are no templates for: "
+            f"{shortlist(strange)}; leave their molecules out"
+        )
 
 
 def _inside(bonds: np.ndarray, members: np.ndarray) -> np.ndarray:
@@ -155,24 +180,49 @@ def _joined(
     return is_joined
 
 
-def _bridges(
-    residues: BeadResidues, sulphurs: np.ndarray, bonds: np.ndarray
-) -> np.ndarray:
-    """Find which of the cysteines without a hydrogen are bonded."""
-    bridged = np.flatnonzero(sulphurs >= 0)
-    one, other = np.triu_indices(len(bridged), k=1)
-    rows = np.stack([bridged[one], bridged[other]], axis=1)
-    pairs = sulphurs[rows]
+def _bridged(
+    residues: BeadResidues, placements: list[Placement], bonds: np.ndarray
+) -> tuple[list[Placement], np.ndarray]:
+    """Find which of the cysteines without a hydrogen are bonded; the rest are CYM."""
+    sulphurs = {
+        residue: int(found.order[residue_template(found.variant).sulphur])
+        for residue, found in enumerate(placements)
+        if residue_template(found.variant).sulphur >= 0
+    }
+    rows = np.array(list(combinations(sulphurs, 2)), dtype=np.int64).reshape(-1, 2)
+    pairs = np.array(
+        [(sulphurs[i], sulphurs[j]) for i, j in rows.tolist()], dtype=np.int64
+    ).reshape(-1, 2)
     is_bond = _among(pairs, bonds) | _nearer_than(residues, pairs, DISULFIDE_BOND)
-    found = rows[is_bond]
-    counts = np.bincount(found.ravel(), minlength=residues.n_residues)[bridged]
-    if (counts != 1).any():
-        labels = [residues.label(r) for r in bridged[counts != 1].tolist()]
+    disulfides = rows[is_bond]
+    counts = np.bincount(disulfides.ravel(), minlength=residues.n_residues)
+    wrong = [
+        residues.label(residue)
+        for residue in sulphurs
+        if counts[residue] > 1
+        or not (counts[residue] or _is_inside(placements[residue]))
+    ]
+    if wrong:
         raise ValueError(
             f"`atoms` has cysteines without a hydrogen on the sulphur and without one "
-            f"partner: {shortlist(labels)}; add the hydrogen, or load bonds"
+            f"partner: {shortlist(wrong)}; add the hydrogen, or load bonds"
         )
-    return found
+    settled = [
+        _thiolate(found) if residue in sulphurs and not counts[residue] else found
+        for residue, found in enumerate(placements)
+    ]
+    return settled, disulfides
+
+
+def _is_inside(placement: Placement) -> bool:
+    return placement.variant == "CYX"
+
+
+def _thiolate(placement: Placement) -> Placement:
+    """Make CYM of CYX, which has the same atoms in another order."""
+    names = residue_template("CYX").names
+    places = [names.index(name) for name in residue_template("CYM").names]
+    return Placement("CYM", placement.order[places])
 
 
 def _among(pairs: np.ndarray, bonds: np.ndarray) -> np.ndarray:
@@ -187,7 +237,7 @@ def _nearer_than(
     residues: BeadResidues, pairs: np.ndarray, cutoff: float
 ) -> np.ndarray:
     """Tell which pairs are near, none if there are no positions."""
-    if not hasattr(residues.atoms.universe, "trajectory"):
+    if not has_positions(residues.atoms):
         return np.zeros(len(pairs), dtype=bool)
     where = residues.atoms.positions.astype(np.float64)
     box = residues.atoms.dimensions

@@ -7,8 +7,15 @@ import MDAnalysis as mda
 import numpy as np
 
 from openmm_cgvae.proteins.assembly import Residues, join_residues
-from openmm_cgvae.proteins.bead_residues import BeadResidues, read_residues
-from openmm_cgvae.proteins.chains import find_chains, refuse_lone_residues
+from openmm_cgvae.proteins.bead_residues import (
+    BeadResidues,
+    read_residues,
+)
+from openmm_cgvae.proteins.chains import (
+    find_chains,
+    positions_of,
+    refuse_lone_residues,
+)
 from openmm_cgvae.proteins.families import checked_family, family_mapping
 from openmm_cgvae.proteins.recognition import family_beads, family_of
 from openmm_cgvae.proteins.record import ProteinBeads
@@ -78,10 +85,10 @@ def protein_from_beads(
         family, recognised = family_of(residues)
     order = family_beads(residues, checked_family(family))
     refuse_unknown_residues(residues, order, family)
-    chains = find_chains(residues, _places(residues, order, "BB"), family)
+    chains = find_chains(residues, _telling(residues, order, "BB"), family)
     refuse_lone_residues(residues, chains.is_joined)
     variants, named = choose_variants(residues, protonation)
-    places = _places(residues, order, "SC1")
+    places = positions_of(residues.atoms, _telling(residues, order, "SC1"))
     pairs, bridged = find_bridges(residues, variants, places, family, disulfides)
     templates, ended = with_bridges_and_ends(
         residues, variants, pairs, chains.is_joined
@@ -107,13 +114,11 @@ def protein_from_beads(
     )
 
 
-def _places(residues: BeadResidues, order: np.ndarray, name: str) -> np.ndarray | None:
-    """Give where one bead of each residue is: that of a name, or else its first."""
-    if not hasattr(residues.atoms.universe, "trajectory"):
-        return None
+def _telling(residues: BeadResidues, order: np.ndarray, name: str) -> np.ndarray:
+    """Give one bead of each residue: that of a name, or else its first."""
     beads = np.zeros(residues.n_residues, dtype=np.int64)
     # The first is written last, and then the one of the name.
     beads[residues.residue_of_bead[order][::-1]] = order[::-1]
     named = [bead for bead in order.tolist() if residues.bead_names[bead] == name]
     beads[residues.residue_of_bead[named]] = named
-    return residues.atoms.positions[beads].astype(np.float64)
+    return beads

@@ -29,7 +29,8 @@ DEFAULT_HISTIDINE = "HIE"
 # Residues that are built as another one: the heavy atoms are alike.
 STAND_INS = {"MSE": "MET", "ARN": "ARG", "ARGN": "ARG", "TYM": "TYR"}
 OF_LETTER = {letter: name for name, letter in ONE_LETTER.items()}
-NUCLEOTIDE_LETTERS = frozenset("ACGTUIN")
+# Bases, and the water of Martini.
+OTHER_LETTERS = frozenset("ACGTUIN") | {"W"}
 
 
 class KnownName(NamedTuple):
@@ -64,7 +65,7 @@ def known_name(name: str) -> KnownName | None:
 
 
 def spelled_out(names: list[str]) -> list[str]:
-    """Replace one-letter names, if all are and they cannot be nucleotides.
+    """Replace one-letter names, if all are and no other molecules have these.
 
     Examples
     --------
@@ -72,6 +73,6 @@ def spelled_out(names: list[str]) -> list[str]:
     (['MET', 'LYS'], ['A', 'G'])
     """
     letters = {name.strip().upper() for name in names}
-    if letters <= OF_LETTER.keys() and not letters <= NUCLEOTIDE_LETTERS:
+    if letters <= OF_LETTER.keys() and not letters <= OTHER_LETTERS:
         return [OF_LETTER[name.strip().upper()] for name in names]
     return names

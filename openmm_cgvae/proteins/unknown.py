@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from openmm_cgvae.proteins.bead_residues import BeadResidues, shortlist
+from openmm_cgvae.proteins.bead_residues import BeadResidues, has_positions, shortlist
 from openmm_cgvae.proteins.chains import REACH, distances_between
 
 IONS = frozenset({"CA", "CAL", "CA2+", "CA+2", "ION"})  # their beads may be named CA
@@ -38,14 +38,15 @@ def refuse_unknown_residues(
     telling = np.unique(names[first]) if family == "residue" else _backbone(family)
     resnames = np.array([str(name).strip().upper() for name in atoms.resnames])
     is_chain = np.isin(names, telling) & ~np.isin(resnames, list(IONS))
-    places = np.flatnonzero(is_chain & (is_known | (residues.residue_of_bead < 0)))
+    is_chain &= is_known | ((residues.residue_of_bead < 0) & ~residues.is_alternate)
+    places = np.flatnonzero(is_chain)
     is_strange = ~is_known[places]
     if not is_strange.any():
         return
     here, following = places[:-1], places[1:]
     is_bonded = atoms.segindices[here] == atoms.segindices[following]
     is_near = np.diff(atoms.resids[places]) == 1
-    if hasattr(atoms.universe, "trajectory"):
+    if has_positions(atoms):
         where = atoms.positions.astype(np.float64)
         distances = distances_between(where[here], where[following], atoms.dimensions)
         is_near |= distances < REACH[family]
@@ -57,9 +58,9 @@ def refuse_unknown_residues(
     if len(found):
         labels = [_label(residues, bead) for bead in found.tolist()]
         raise ValueError(
-            f"`beads` has {len(labels)} residues inside its chains that are no "
-            f"standard amino acids: {shortlist(labels)}; rename them to those they "
-            "come from, or leave them out"
+            "`beads` has residues inside its chains that are no standard amino acids: "
+            f"{shortlist(labels)}; rename them to those they come from, or leave them "
+            "out"
         )
 
 

@@ -46,13 +46,13 @@ def choose_variants(
                 f"`protonation` names residue {residue}, but residues are counted "
                 f"from 0 to {len(variants) - 1}"
             )
-        now, wanted = (_standard(v) for v in (variants[residue], variant))
-        if now != wanted or not has_template(variant) or variant == "CYX":
-            options = [v for v, name in STANDARD_OF_VARIANT.items() if name == now]
-            names = {now, *options} - {"HIS", "CYX"}
+        standard = _standard(variants[residue])
+        options = {v for v, name in STANDARD_OF_VARIANT.items() if name == standard}
+        options = (options | {standard}) - {"HIS", "CYX"}
+        if variant not in options:
             raise ValueError(
                 f"`protonation` makes {residues.label(residue)} a {variant!r}, but it "
-                f"can be {' or '.join(sorted(names))}; bridges are for `disulfides`"
+                f"can be {' or '.join(sorted(options))}; bridges are for `disulfides`"
             )
         variants[residue] = variant
     return variants, _name_notes(residues, asked)
@@ -192,8 +192,8 @@ def _name_notes(residues: BeadResidues, asked: dict[int, str]) -> Notes:
         ]
         if found:
             notes.append(f"{shortlist(found)} is built as {stand_in}")
-    if residues.n_alternates:
+    if residues.is_alternate.any():
         notes.append(
-            f"{residues.n_alternates} beads at alternate locations are left out"
+            f"{residues.is_alternate.sum()} beads at alternate locations are left out"
         )
     return tuple(notes)
