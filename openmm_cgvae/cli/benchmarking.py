@@ -45,7 +45,8 @@ def add_benchmark(verbs: Any) -> None:
         "--model",
         nargs="+",
         default=["cgvae"],
-        help="cgvae (default), auto-encoder (for RMSD_recon as printed), linear, mlp",
+        help="cgvae (default), published (the printed recipe, in small), auto-encoder "
+        "(for RMSD_recon as printed), linear, mlp",
     )
     verb.add_argument(
         "--split",

@@ -14,12 +14,15 @@ from openmm_cgvae.metrics import mean_and_standard_error
 RESULT = "result.json"
 # What tells lines of a table or of a figure apart.
 SERIES = ("mapping", "split", "pseudoscalar_init", "model")
+# The energy score of a model over that of the published recipe, in the same fold.
+OVER_PUBLISHED = "energy_score_{}_over_published"
+KINDS = ("heavy", "all")
 _PAPER = "paper.csv"
 _QUANTITIES = tuple(
     field.name
     for field in fields(Evaluation)
     if field.name not in ("n_frames", "n_samples")
-)
+) + tuple(map(OVER_PUBLISHED.format, KINDS))
 
 
 def read_results(folder: Path) -> list[dict]:
@@ -66,7 +69,7 @@ def over_folds(results: list[dict]) -> pd.DataFrame:
     [[0.75, 0.25, 2.0]]
     """
     values: dict[tuple, list[float]] = {}
-    for result in results:
+    for result in _with_ratios(results):
         cell = result["cell"]
         init = cell["pseudoscalar_init"]
         series = (
@@ -85,6 +88,34 @@ def over_folds(results: list[dict]) -> pd.DataFrame:
     ]
     columns = ["n_beads", *SERIES, "quantity", "value", "error", "n_folds"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _with_ratios(results: list[dict]) -> list[dict]:
+    """Add the ratio of energy scores where the published recipe has the same fold."""
+    published = {
+        _twin(result): result["evaluation"]
+        for result in results
+        if result["cell"]["model"] == "published"
+    }
+    widened = []
+    for result in results:
+        ours, theirs = result["evaluation"], published.get(_twin(result))
+        ratios = {
+            OVER_PUBLISHED.format(kind): ours[score] / theirs[score]
+            for kind in KINDS
+            if theirs is not None
+            and result["cell"]["model"] == "cgvae"
+            and ours.get(score := f"energy_score_{kind}") is not None
+            and theirs.get(score)
+        }
+        widened.append({**result, "evaluation": {**ours, **ratios}})
+    return widened
+
+
+def _twin(result: dict) -> tuple:
+    """All that tells a cell apart, but for its model."""
+    cell = result["cell"]
+    return tuple(cell[name] for name in sorted(cell) if name != "model")
 
 
 def printed(system: str) -> pd.DataFrame:

@@ -169,7 +169,7 @@ class _Runner:
         model = train(
             self.atoms,
             self._mapping(frames, progress=progress),
-            preset=self.config.preset,
+            preset=self.config.preset_of(self.cell),
             model_options=model_options,
             training_options=training_options,
             run_directory=self.place / RUN,

@@ -231,7 +231,8 @@ class CGVAE(Model):
             Atom positions [A].
         """
         edges = self._bead_graph(batch)
-        latents = self.prior(batch, edges).draw(noise)
+        wide = self.config.prior_widening * noise
+        latents = self.prior(batch, edges).draw(wide)
         atoms = self.decode(batch, latents, edges)
         return self.settling(atoms, batch) if self.settling else atoms
 

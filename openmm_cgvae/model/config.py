@@ -54,6 +54,10 @@ class ModelConfig:
         can follow a posterior of several bumps.
     flow_layers : int
         Couplings of the flow (flow prior only).
+    prior_widening : float
+        Factor on the noise with which latents are drawn from the prior. A prior is too
+        sure of beads unlike those it has seen; training can set this, see
+        `TrainingConfig`.
     messages : {"product", "sender", "oriented"}
         Whether L4 acts on h_i * h_j, as printed, or on h_j alone, which costs one
         network call a node instead of one an edge; or on h_j with a filter that sees
@@ -115,6 +119,7 @@ class ModelConfig:
     prior_input: PriorInput = "types"
     prior: PriorForm = "gaussian"
     flow_layers: int = 4
+    prior_widening: float = 1.0
     messages: Messages = "product"
     likelihood: Likelihood = "fixed"
     atom_types: AtomTypes = "element"

@@ -10,6 +10,10 @@ FARTHEST_CONTACT = 3.0  # atoms farther apart do not crowd each other [A]
 N_NATURAL_DEVIATIONS = 2.0  # so far from their mean distances are left alone
 STEP = 0.4  # share of an error that a step takes away; above 1/2 steps can overshoot
 SMALLEST_DISTANCE = 1e-2  # [A]
+# Only atoms that are so little over their least distance [A] are watched, and sought
+# anew after so many steps: no step moves an atom by more than a small part of it.
+MARGIN = 1.0
+STEPS_OF_A_LIST = 5
 FRAMES_AT_ONCE = 256
 
 
@@ -90,8 +94,10 @@ class Settling(nn.Module):
         Tensor, shape (n_atoms, 3)
             Where they settle [A].
         """
-        for _ in range(self.n_steps):
-            step = self._bonds(positions, batch) + self._contacts(positions, batch)
+        for number in range(self.n_steps):
+            if number % STEPS_OF_A_LIST == 0:
+                crowded = self._crowded(positions, batch.n_molecules)
+            step = self._bonds(positions, batch) + self._contacts(positions, *crowded)
             drift = positions.new_zeros(batch.n_beads, 3).index_add(
                 0, batch.bead_of_atom, batch.weights[:, None] * step
             )
@@ -111,13 +117,30 @@ class Settling(nn.Module):
             .index_add(0, second, -push)
         )
 
-    def _contacts(self, positions: Tensor, batch: GraphBatch) -> Tensor:
-        structures = positions.reshape(batch.n_molecules, -1, 3)
-        distances = torch.cdist(structures, structures)
-        lacking = torch.relu(self.least - distances)
+    def _crowded(
+        self, positions: Tensor, n_molecules: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Pairs of atoms that may come too close, and the least distance of each."""
+        structures = positions.detach().reshape(n_molecules, -1, 3)
+        farthest = torch.where(self.least > 0, self.least + MARGIN, 0.0).triu()
+        near = torch.cdist(structures, structures) < farthest
+        structure, first, second = near.nonzero(as_tuple=True)
+        offset = structure * structures.shape[1]
+        return offset + first, offset + second, self.least[first, second]
+
+    def _contacts(
+        self, positions: Tensor, first: Tensor, second: Tensor, least: Tensor
+    ) -> Tensor:
+        gaps = positions[first] - positions[second]
+        distances = torch.linalg.vector_norm(gaps, dim=-1)
+        lacking = torch.relu(least - distances)
         share = 0.5 * STEP * lacking / distances.clamp(min=SMALLEST_DISTANCE)
-        push = structures * share.sum(-1, keepdim=True) - share @ structures
-        return push.reshape(-1, 3)
+        push = share[:, None] * gaps
+        return (
+            torch.zeros_like(positions)
+            .index_add(0, first, push)
+            .index_add(0, second, -push)
+        )
 
 
 def least_distances(

@@ -51,6 +51,9 @@ class TrainingConfig:
         the wrong way round.
     clip_norm : float
         Largest norm of the gradient.
+    widens_prior : bool
+        Whether the noise of the prior is widened in the end, by the factor with the
+        best energy score on the validation frames; see `widening`.
     n_folds, fold : int
         One block of time in ``n_folds`` is held out for the test; see `block_split`.
     seed : int
@@ -75,6 +78,7 @@ class TrainingConfig:
     bond_warmup: float = 0.0
     kl_warmup: float = 0.0
     clip_norm: float = 1.0
+    widens_prior: bool = False
     n_folds: int = 5
     fold: int = 0
     seed: int = 0
@@ -101,6 +105,10 @@ class TrainingConfig:
             raise ValueError(
                 f"`schedule` is {self.schedule!r} but must be one of "
                 "'plateau', 'cosine'"
+            )
+        if not isinstance(self.widens_prior, bool):
+            raise ValueError(
+                f"`widens_prior` is {self.widens_prior!r} but must be a bool"
             )
         if not self.fold < self.n_folds or self.n_folds < 2:
             raise ValueError(

@@ -26,6 +26,7 @@ from openmm_cgvae.training.config import TrainingConfig, configure
 from openmm_cgvae.training.data import TrainingData
 from openmm_cgvae.training.loop import fit
 from openmm_cgvae.training.places import checked_places
+from openmm_cgvae.training.widening import best_widening
 
 # Atoms of one bead would sit on it, those of two on the line through them.
 FEWEST_BEADS = 3
@@ -114,11 +115,16 @@ def train(  # noqa: PLR0913 - the settings of a training
         claim(folder, _description(model, config, frames))
         with threads(n_threads):
             fit(model, data, config, folder, progress=progress, trainer_options=where)
+    model.eval()
+    if isinstance(model, CGVAE) and config.widens_prior:
+        model.config = replace(
+            model.config, prior_widening=best_widening(model, data, config.seed)
+        )
     model.provenance = provenance_of(preset, config, n_frames=frames.n_frames) | {
         "source": frames.source,
         "molecule": model.atom_table.describe(),
     }
-    return model.eval()
+    return model
 
 
 def _new_model(
@@ -171,6 +177,7 @@ def claim(folder: Path, run: dict[str, Any]) -> None:
         there = json.loads(note.read_text())
         # A run of a version without some of the settings has them as they are now.
         there["model"] = asdict(ModelConfig()) | there["model"]
+        there["training"] = asdict(TrainingConfig()) | there["training"]
     except (ValueError, TypeError, KeyError):
         there = {}
     here = json.loads(text)
