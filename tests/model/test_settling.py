@@ -88,6 +88,30 @@ def test_a_stretched_bond_and_a_clash_are_mended():
     assert (apart >= settling.least - 1e-3).all()
 
 
+def all_pairs_at_every_step(settling, positions, batch):
+    """Settle by the definition, one pair after another."""
+    n_atoms = batch.n_atoms // batch.n_molecules
+    for _ in range(settling.n_steps):
+        step = settling._bonds(positions, batch)
+        for offset in range(0, batch.n_atoms, n_atoms):
+            for i in range(n_atoms):
+                for j in range(n_atoms):
+                    gap = positions[offset + i] - positions[offset + j]
+                    lacking = settling.least[i, j] - gap.norm()
+                    if i != j and lacking > 0:
+                        step[offset + i] += 0.5 * 0.4 * lacking * gap / gap.norm()
+        drift = bead_centres(step, batch)
+        positions = positions + step - drift[batch.bead_of_atom]
+    return positions
+
+
+def test_crowded_pairs_are_all_that_are_too_close(batch):
+    settling = settled_on(batch, n_steps=7)
+    given = disturbed(batch)
+    expected = all_pairs_at_every_step(settling, given, batch)
+    assert_same(settling(given, batch), expected, 1e-9)
+
+
 def test_least_distances_leave_out_what_is_bonded_and_what_is_far(batch):
     n_atoms = MOLECULE.mapping.n_atoms
     pairs = toy_batch(MOLECULE).close_pairs
