@@ -65,7 +65,9 @@ SYSTEMS = {
             published_training={"n_epochs": 6},
             # A third of the epochs of the shipped models, and settling for a polish.
             model_options={"fast": {"settling_steps": 30}},
-            training_options={"fast": {"n_epochs": 36, "polish_epochs": 0}},
+            training_options={
+                "fast": {"n_epochs": 36, "polish_epochs": 0, "widens_prior": True}
+            },
             options_of_beads={
                 ("fast", 5): {"kl_weight": 5e-4},
                 ("fast", 8): {"kl_weight": 5e-4},
