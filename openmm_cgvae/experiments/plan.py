@@ -1,11 +1,12 @@
 """What a benchmark runs: which molecules, beads, models, splits and folds."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from openmm_cgvae.data import data_path
+from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.training import configure
 
 N_FOLDS = 5
@@ -43,7 +44,7 @@ class System:
     model_options, training_options : dict of str to dict
         By preset, what differs from it for this molecule.
     options_of_beads : dict of (str, int) to dict
-        By preset and number of beads, what differs in training.
+        By preset and number of beads, what differs in network or training.
     published_training : dict
         How the published recipe is trained beside the preset ``fast``.
     """
@@ -76,7 +77,7 @@ SYSTEMS = {
         System(
             name="chignolin",
             mappings={
-                6: "backbone",
+                6: "autograin",
                 10: "joined-residues",
                 20: "backbone",
                 30: "backbone",
@@ -93,8 +94,6 @@ SYSTEMS = {
                     "normalises_sums": True,
                 },
                 "fast": {
-                    # The largest of six beads may hold more than 64 atoms.
-                    "n_channels": 96,
                     "encoder": "bonded_frames",
                     "decoder": "bonded_frames",
                     "prior_input": "bonded_frames",
@@ -118,9 +117,11 @@ SYSTEMS = {
             },
             published_training={"batch_size": 16, "n_epochs": 3},
             options_of_beads={
-                ("fast", 6): {"kl_weight": 1e-2},
-                ("fast", 20): {"kl_weight": 3e-3},
-                ("fast", 30): {"kl_weight": 3e-3},
+                # The largest of six beads may hold more than 64 atoms.
+                ("fast", 6): {"n_channels": 96, "kl_weight": 1e-2},
+                ("fast", 10): {"n_channels": 96},
+                ("fast", 20): {"kl_weight": 3e-3, "n_epochs": 12},
+                ("fast", 30): {"kl_weight": 3e-3, "n_epochs": 12},
             },
         ),
     )
@@ -304,13 +305,15 @@ class BenchmarkConfig:
 
     def _network(self, n_beads: int) -> tuple[Options, Options]:
         system = SYSTEMS[self.system]
-        model = system.model_options.get(self.preset, {}) | self.model_options
-        training = (
-            system.training_options.get(self.preset, {})
-            | system.options_of_beads.get((self.preset, n_beads), {})
-            | self.training_options
+        model = system.model_options.get(self.preset, {})
+        training = system.training_options.get(self.preset, {})
+        own = system.options_of_beads.get((self.preset, n_beads), {})
+        of_network = _among(own, tuple(field.name for field in fields(ModelConfig)))
+        of_training = {name: own[name] for name in own if name not in of_network}
+        return (
+            model | of_network | self.model_options,
+            training | of_training | self.training_options,
         )
-        return model, training
 
     def _published(self, _: int) -> tuple[Options, Options]:
         """Give the printed forms and objective, in sizes that go with this preset."""
