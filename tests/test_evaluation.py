@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import asdict, fields
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -158,6 +159,30 @@ def test_a_sampler_with_the_noise_of_the_truth_is_calibrated(
     result = evaluate(model, frames, n_samples=16)
     assert result.calibration_heavy == pytest.approx(1.0, abs=0.05)
     assert result.error_heavy == pytest.approx(0.02 * math.sqrt(2 * 3), rel=0.05)
+
+
+def test_energies_of_relaxed_structures_are_compared_by_their_medians(
+    model, frames, monkeypatch
+):
+    stand_in(monkeypatch, frames, lambda samples: samples + 1.0)
+    truth = frames.positions.numpy().astype(float)
+
+    class Ensemble:
+        def __init__(self, _, structures, mapping, beads):
+            near = np.abs(structures[:, None] - truth).max(axis=(2, 3)).min(axis=1)
+            self.is_truth = bool((near < 1e-9).all())
+            assert self.is_truth or (near > 0.5).all()
+            np.testing.assert_allclose(mapping.project(structures), beads + near.max())
+
+        def relax(self):
+            energy = [7.0, 3.0, -90.0] if self.is_truth else [5.0, 900.0, 1.0]
+            shift = np.array([0.0]) if self.is_truth else np.array([[0.1, 0.3], [0, 0]])
+            return SimpleNamespace(energy_after=np.array(energy), bead_shift=shift)
+
+    monkeypatch.setattr(evaluation, "AtomisticEnsemble", Ensemble)
+    result = evaluate(model, frames, n_samples=2, n_relaxed=3)
+    assert result.energy_gap == 2.0
+    assert result.relaxed_bead_shift == 0.3
 
 
 def test_mirrored_samples_are_left_handed(model, frames, monkeypatch):
