@@ -190,7 +190,17 @@ def test_caps_join_their_neighbours(chignolin):
     np.testing.assert_allclose(bead, first.center_of_mass(), atol=1e-5)
 
 
-@pytest.mark.parametrize("n_beads", [6, 10, 20, 30])
+def test_six_beads_of_chignolin_are_learned(chignolin, monkeypatch):
+    def learn(atoms, *_, **__):
+        return from_spec(atoms, "backbone:6")
+
+    monkeypatch.setattr(beads, "_learned", learn)
+    frames = Frames.from_universe(chignolin)
+    mapping = make_mapping(chignolin, frames, FOLDED, cell(n_beads=6))
+    assert mapping == from_spec(chignolin, "backbone:6")
+
+
+@pytest.mark.parametrize("n_beads", [10, 20, 30])
 def test_default_mappings_of_chignolin_have_as_many_beads_as_asked(chignolin, n_beads):
     frames = Frames.from_universe(chignolin)
     mapping = make_mapping(chignolin, frames, FOLDED, cell(n_beads=n_beads))
@@ -200,7 +210,7 @@ def test_default_mappings_of_chignolin_have_as_many_beads_as_asked(chignolin, n_
 def test_random_cuts_are_other_ones_in_every_fold(chignolin):
     frames = Frames.from_universe(chignolin)
     cuts = [
-        make_mapping(chignolin, frames, FOLDED, cell(n_beads=6, fold=fold))
+        make_mapping(chignolin, frames, FOLDED, cell(n_beads=20, fold=fold))
         for fold in (0, 0, 1)
     ]
     assert cuts[0] == cuts[1] != cuts[2]
