@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test test-slow test-oldest lint coverage docs wheel bench clean
+.PHONY: demo test test-slow test-oldest examples lint coverage docs wheel bench clean
 
 .venv/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed; run make PYTHON=python3.11')"
@@ -29,6 +29,10 @@ test: lint
 
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
+
+# Every example in full, and whether what it says of itself is so.
+examples: .venv/installed
+	$(BIN)/python -m pytest -m examples
 
 # The same tests with the lowest versions that setup.cfg allows, in .venv-oldest.
 test-oldest: .venv-oldest/installed

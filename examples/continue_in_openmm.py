@@ -37,7 +37,7 @@ relaxation = ensemble.relax()
 print(relaxation)
 
 # The road for most: a Simulation with Amber99SB-ILDN in implicit solvent. Other force
-# fields go in by name, such as ["charmm36.xml"], or as a System.
+# fields go in by name, such as ["charmm36_2024.xml"], or as a System.
 state = relaxation.ensemble[0]
 simulation = state.simulation(temperature=300)
 simulation.reporters.append(

@@ -10,7 +10,8 @@
    leaves the minima off by a kT or two, so a series in the two torsions is then
    changed until a simulation visits them as often as the data do (relative entropy).
 3. The beads move by it in OpenMM: many copies for the free energies in the figure,
-   and one whose atoms are written while it runs.
+   each for some 25 ps from a frame of the data, and one whose atoms are written
+   while it runs.
 4. Where that one ends, its atoms go on, with the beads' velocities.
 """
 
@@ -83,7 +84,7 @@ def make_simulation(potential, masses, starts):
         for bead in range(n_beads):
             system.addParticle(masses[bead])
             topology.addAtom(f"B{bead}", None, residue)
-    system.addForce(cg_force(potential))
+    system.addForce(cg_force(potential, particles=range(system.getNumParticles())))
     integrator = openmm.LangevinMiddleIntegrator(TEMPERATURE, FRICTION, TIMESTEP)
     integrator.setRandomNumberSeed(1)
     simulation = app.Simulation(topology, system, integrator, REFERENCE)
@@ -138,15 +139,16 @@ def free_energy(angles, edges):
 
 
 def refine(potential, masses, reference, starts, n_frames):
-    """Correct the potential three times; give the beads of all four runs."""
-    places, runs = starts, []
-    # The first and the last are shown, and longer.
-    for length in (n_frames, n_frames // 2, n_frames // 2, n_frames):
+    """Correct the potential twice; give the beads of all three runs."""
+    runs = []
+    for length in (n_frames, n_frames, 3 * n_frames // 2):
         if runs:
-            match_means(potential, runs[-1], reference)
-        simulation = make_simulation(potential, masses, places)
+            later = runs[-1][len(runs[-1]) // 2 :]
+            match_means(potential, later, reference)
+        # From the data each time: a run that went on would still be on its way from
+        # where the potential before had led it.
+        simulation = make_simulation(potential, masses, starts)
         runs.append(run_copies(simulation, reference.shape[1], length, STRIDE))
-        places = runs[-1][-len(starts) :]
         print("off by", differences(reference, runs[-1]), "kT: torsions, angle")
     return runs
 

@@ -21,7 +21,7 @@ from openmm_cgvae.sampling import Sampler, seed_or_new
 from openmm_cgvae.streaming import Backend, Job, WrittenTrajectory, backmap_frames
 from openmm_cgvae.streaming.backends import check_backend
 from openmm_cgvae.streaming.parts import INTERMEDIATE, ROWS_OF_FRAMES, files_of
-from openmm_cgvae.streaming.reading import about_torn_end
+from openmm_cgvae.streaming.reading import about_torn_end, check_not_read
 from openmm_cgvae.topology import AtomTable
 
 # Enough that opening and closing files costs nothing, little enough to keep memory
@@ -272,7 +272,8 @@ class Backmapper:
         ValueError
             If there is no frame to read, ``n`` is less than one, a bead has no
             position, the format is unknown, or it holds one structure and there are
-            more, or an unfinished run with other settings is in the way.
+            more, the universe is read from the file, or an unfinished run with other
+            settings is in the way.
         """
         n, seed = _checked_count("n", n), seed_or_new(seed)
         candidates = _checked_count("candidates", candidates)
@@ -293,9 +294,9 @@ class Backmapper:
             raise ValueError(torn)
         path = Path(output)
         outputs = files_of(path, n)
-        n_structures = len(numbers) * n // len(outputs)
+        check_not_read(self.beads.universe, outputs)
         for each in outputs:
-            check_ending(each, n_structures, "output")
+            check_ending(each, len(numbers) * n // len(outputs), "output")
         ending = path.suffix[1:].lower()
         n_structures = self.n_molecules * n * candidates
         frames_per_block = min(
@@ -332,10 +333,10 @@ class Backmapper:
     def _in_frames(self, correlation_time: float | None) -> float | None:
         if correlation_time is None:
             return None
-        if not correlation_time > 0:
+        if not 0 < correlation_time < np.inf:
             raise ValueError(
-                f"`correlation_time` is {correlation_time} ps but must be positive; "
-                "leave it out to have independent frames"
+                f"`correlation_time` is {correlation_time} ps but must be positive and "
+                "finite; leave it out to have independent frames"
             )
         return float(correlation_time) / float(self.beads.universe.trajectory.dt)
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from openmm_cgvae.threads import threads
+from openmm_cgvae.torch_scripts import script_force
 
 __all__ = ["cg_force"]
 
@@ -31,8 +32,9 @@ def cg_force(
     """Make an OpenMM force of a potential written in torch.
 
     Where openmm-torch is installed and has ``PythonTorchForce``, that is used: on a
-    GPU positions then stay there. Elsewhere it is ``openmm.PythonForce``, which gives
-    the same energies and forces.
+    GPU positions then stay there. Elsewhere it is ``openmm.PythonForce``, which came
+    with OpenMM 8.5 and gives the same energies and forces. An older OpenMM needs the
+    ``TorchForce`` of openmm-torch 1.5; it runs the module as TorchScript.
 
     Parameters
     ----------
@@ -43,6 +45,7 @@ def cg_force(
         module as it is now, so training it further changes no force.
     particles : iterable of int, optional
         The particles it acts on, in the order the module wants; by default all.
+        ``TorchForce`` has to be told.
     periodic : bool
         Whether the module looks at the box. The box is None otherwise. OpenMM may
         then move particles by whole box vectors, so take nearest images.
@@ -52,7 +55,7 @@ def cg_force(
     n_threads : int
         Threads of torch during an evaluation. Small potentials are fastest with one.
     backend : {"auto", "openmm", "openmm-torch"}
-        Which of the two forces to make.
+        Whose force to make.
 
     Returns
     -------
@@ -72,7 +75,8 @@ def cg_force(
     Notes
     -----
     An energy that is not one finite number, or does not depend on the positions, stops
-    the simulation with an ``openmm.OpenMMException`` that says so.
+    the simulation with an ``openmm.OpenMMException`` that says so. With ``TorchForce``
+    nobody looks.
 
     Examples
     --------
@@ -101,8 +105,9 @@ def cg_force(
         raise TypeError(f"`dtype` is {dtype} but must be a floating-point type")
     frozen = copy.deepcopy(module).eval().requires_grad_(requires_grad=False)
     chosen = checked_particles(particles)
-    force_type, takes_tensors = _force_type(backend)
-    potential_type = _TensorPotential if takes_tensors else _ArrayPotential
+    force_type, potential_type = _force_type(backend)
+    if potential_type is None:
+        return script_force(force_type, frozen, precision, chosen, is_periodic=periodic)
     potential = potential_type(frozen, precision, n_threads, is_periodic=periodic)
     force = force_type(potential)
     if chosen:
@@ -228,33 +233,34 @@ def checked_particles(particles: Iterable[SupportsIndex] | None) -> list[int]:
     return chosen
 
 
-def _force_type(backend: str) -> tuple[Any, bool]:
-    """Give the class of the force and whether it hands over tensors."""
+def _force_type(backend: str) -> tuple[Any, type[_Potential] | None]:
+    """Give the class of the force, and of what it calls; None where it is a script."""
     if backend not in BACKENDS:
         raise ValueError(
             f"`backend` is {backend!r} but must be one of "
             f"{', '.join(map(repr, BACKENDS))}"
         )
-    if backend != "openmm":
-        found = _python_torch_force()
-        if found is not None:
-            return found, True
-        if backend == "openmm-torch":
-            raise ImportError(
-                "`backend` is 'openmm-torch' but no openmm-torch with "
-                "PythonTorchForce can be imported; install it, or use 'openmm'"
-            )
-    if not hasattr(openmm, "PythonForce"):
+    of_torch: Any = None if backend == "openmm" else _openmm_torch()
+    if hasattr(of_torch, "PythonTorchForce"):
+        return of_torch.PythonTorchForce, _TensorPotential
+    if backend != "openmm-torch" and hasattr(openmm, "PythonForce"):
+        return openmm.PythonForce, _ArrayPotential
+    if hasattr(of_torch, "TorchForce"):
+        return of_torch.TorchForce, None
+    if backend == "openmm-torch":
         raise ImportError(
-            f"OpenMM {openmm.__version__} has no PythonForce, which came with 8.4; "
-            "install a newer OpenMM"
+            "`backend` is 'openmm-torch' but no openmm-torch can be imported that fits "
+            "this OpenMM and this PyTorch; install it, or use 'openmm'"
         )
-    return openmm.PythonForce, False
+    raise ImportError(
+        f"OpenMM {openmm.__version__} has no PythonForce, which came with 8.5; "
+        "install a newer OpenMM, or openmm-torch"
+    )
 
 
-def _python_torch_force() -> Any:
+def _openmm_torch() -> Any:
     # Built against one torch and one OpenMM, it fails to load next to others.
     try:
-        return getattr(import_module("openmmtorch"), "PythonTorchForce", None)
+        return import_module("openmmtorch")
     except (ImportError, OSError):
         return None

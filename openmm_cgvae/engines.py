@@ -31,12 +31,12 @@ VACUUM_FORCEFIELD = "amber99sbildn.xml"
 # The usual three, of nm, would change energies. GROMACS, MDAnalysis and ParmEd read any
 # number; OpenMM's GromacsGroFile reads three only.
 GRO_DECIMALS = 6
-UNWRITTEN_FORCES = (
-    openmm.GBSAOBCForce,
-    openmm.CustomGBForce,
-    openmm.CustomNonbondedForce,
-    openmm.CustomBondForce,
-)
+UNWRITTEN_FORCES = {
+    openmm.GBSAOBCForce: "implicit solvent",
+    openmm.CustomGBForce: "implicit solvent",
+    openmm.CustomNonbondedForce: "the Lennard-Jones pairs of CHARMM",
+    openmm.CustomBondForce: "the Lennard-Jones pairs of CHARMM",
+}
 
 
 def write_any(
@@ -135,10 +135,10 @@ def write_for_engine(
     field = VACUUM_FORCEFIELD if forcefield is None else forcefield
     system = make_system(atom_table, field, box=box)
     for force in system.getForces():
-        if isinstance(force, UNWRITTEN_FORCES):
+        if type(force) in UNWRITTEN_FORCES:
             raise ValueError(
-                f"`forcefield` has a {force.getName()}, which {ending} files do not "
-                "hold; give one without implicit solvent, such as "
+                f"`forcefield` has a {force.getName()}, which ParmEd does not write; "
+                f"give one without {UNWRITTEN_FORCES[type(force)]}, such as "
                 f"{VACUUM_FORCEFIELD!r}"
             )
     structure = make_parmed(atom_table, positions[:1], box, system)

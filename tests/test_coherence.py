@@ -142,7 +142,7 @@ class TestCorrelatedSamples:
         alone = backmapper.sample(seed=1, correlation_time=5.0)
         np.testing.assert_allclose(alone.positions_angstrom[0], steady[123], atol=1e-4)
 
-    @pytest.mark.parametrize("time", [0.0, -1.0])
+    @pytest.mark.parametrize("time", [0.0, -1.0, np.inf])
     def test_refuses_times_that_are_none(self, backmapper, time):
         with pytest.raises(ValueError, match="`correlation_time` is .* must be posit"):
             backmapper.sample(correlation_time=time)

@@ -41,6 +41,16 @@ def energy(system, positions, vectors=None):
     return context.getState(energy=True).getPotentialEnergy()._value
 
 
+def charmm(system):
+    """Add the force in which OpenMM's CHARMM36, slow to read, has Lennard-Jones."""
+    force = openmm.CustomNonbondedForce("r")
+    for _ in range(system.getNumParticles()):
+        force.addParticle([])
+    force.setName("LennardJones")
+    system.addForce(force)
+    return system
+
+
 def read_back(path, coordinates, is_periodic):
     """What OpenMM makes of the files: System, positions, box."""
     if path.suffix == ".top":
@@ -84,6 +94,21 @@ def test_one_state_has_one_file_of_coordinates(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_energies_of_an_amber_trajectory(tmp_path):
+    made = ensemble(1, None)
+    path, *_ = made.write(tmp_path / "atoms.prmtop", FORCEFIELD)
+    made.write(tmp_path / "atoms.nc")
+    system = app.AmberPrmtopFile(str(path)).createSystem(**method(None))
+    wanted = make_system(made.atom_table, FORCEFIELD)
+    universe = mda.Universe(str(path), str(tmp_path / "atoms.nc"))
+    for state, ts in zip(made, universe.trajectory, strict=True):
+        positions = ts.positions.astype(float) * unit.angstrom
+        assert energy(system, positions) == pytest.approx(
+            energy(wanted, state.positions), rel=SAME_ENERGY
+        )
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_charmm_can_read_names_and_bonds(tmp_path):
     path, crd = ensemble(1, None)[0].write(tmp_path / "atoms.psf")
     universe = mda.Universe(str(path), str(crd))
@@ -100,11 +125,22 @@ def test_parmed_has_the_parameters():
     assert structure.get_coordinates("all").shape == (3, 22, 3)
 
 
-def test_refuses_what_no_file_holds(tmp_path):
-    with pytest.raises(ValueError, match="has a GBSAOBCForce, which .top files do not"):
-        ensemble(1, None).write(
-            tmp_path / "a.top", ("amber99sbildn.xml", "amber99_obc.xml")
-        )
+@pytest.mark.parametrize(
+    ("forcefield", "sentence"),
+    [
+        (
+            ("amber99sbildn.xml", "amber99_obc.xml"),
+            "has a GBSAOBCForce, which ParmEd does not write; give one without impl",
+        ),
+        (charmm, "has a LennardJones, .*one without the Lennard-Jones pairs of CHARMM"),
+    ],
+)
+def test_refuses_what_no_file_holds(tmp_path, forcefield, sentence):
+    made = ensemble(1, None)
+    if callable(forcefield):
+        forcefield = forcefield(make_system(made.atom_table, FORCEFIELD))
+    with pytest.raises(ValueError, match=sentence):
+        made.write(tmp_path / "a.top", forcefield)
     assert list(tmp_path.iterdir()) == []
 
 

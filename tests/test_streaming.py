@@ -131,6 +131,30 @@ class TestContinues:
             file.write(torn)
         assert digest(self.run(backmapper, tmp_path)) == digest(whole)
 
+    @pytest.mark.parametrize("ending", ["dcd", "trr", "h5md", "pdb"])
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+    def test_in_every_format_and_several_files(
+        self, backmapper, tmp_path, monkeypatch, ending
+    ):
+        def run(folder):
+            output = tmp_path / folder / ("a-{sample}." + ending)
+            output.parent.mkdir(exist_ok=True)
+            return backmapper.run(output=output, n=2, seed=4, progress=False)
+
+        calm = run("calm")
+        with monkeypatch.context() as patch:
+            interrupted_at(3, patch)  # of 6: two frames in a block
+            with pytest.raises(KeyboardInterrupt):
+                run("stopped")
+        parts = tmp_path / "stopped" / ("a-{sample}." + ending + ".parts")
+        so_far = [path for path in sorted(parts.iterdir()) if "so-far" in path.name]
+        for path, whole in zip(so_far, calm.files, strict=True):
+            early = read(path)
+            assert len(early) == 6
+            np.testing.assert_allclose(early, read(whole)[:6], atol=XTC_PRECISION)
+        for path, whole in zip(run("stopped").files, calm.files, strict=True):
+            np.testing.assert_array_equal(read(path), read(whole))
+
     def test_what_was_lost_is_made_again(
         self, backmapper, whole, tmp_path, monkeypatch
     ):
@@ -230,6 +254,24 @@ class TestFiles:
         wanted = 2 * backmapper.beads.universe.trajectory.dt
         assert reader.dt == pytest.approx(wanted, rel=1e-6)
 
+    @pytest.mark.parametrize("n_times", [1, 2])
+    def test_never_over_the_file_that_is_read(self, model, tmp_path, n_times):
+        path = tmp_path / "beads.xtc"
+        dipeptide.beads(n_frames=N_FRAMES).atoms.write(path, frames="all")
+        beads = dipeptide.beads().load_new([str(path)] * n_times)
+        before = path.read_bytes()
+        with pytest.raises(ValueError, match="is read, and would replace it; give an"):
+            Backmapper(beads, model).run(output=path, progress=False)
+        assert path.read_bytes() == before
+
+    def test_nor_over_that_of_the_atoms_under_the_beads(self, model, tmp_path):
+        path = tmp_path / "atoms.xtc"
+        dipeptide.atoms(N_FRAMES).atoms.write(path, frames="all")
+        atoms = mda.Universe(dipeptide.TOPOLOGY, path)
+        beads = dipeptide.coarse_grain(atoms, model.mapping)
+        with pytest.raises(ValueError, match="is read, and would replace it"):
+            Backmapper(beads, model).run(output=path, progress=False)
+
     def test_hdf5_needs_a_package(self, backmapper, tmp_path, monkeypatch):
         monkeypatch.setattr("openmm_cgvae.export.find_spec", lambda _: None)
         with pytest.raises(ImportError, match="h5py, which writes this format"):
@@ -278,9 +320,10 @@ class TestBackends:
             )
         assert digest(path) == digest(calm)
 
-    @pytest.mark.slow
     @pytest.mark.filterwarnings("ignore")
-    @pytest.mark.parametrize("name", ["multiprocessing", "dask"])
+    @pytest.mark.parametrize(
+        "name", [pytest.param("multiprocessing", marks=pytest.mark.slow), "dask"]
+    )
     def test_by_name(self, backmapper, whole, tmp_path, name):
         self.same(backmapper, whole, tmp_path, backend=name, n_workers=2)
 
@@ -343,7 +386,6 @@ backmapper.Backmapper(beads, dipeptide.untrained()).run(
 """
 
 
-@pytest.mark.slow
 def test_a_process_that_is_killed(backmapper, whole, tmp_path):
     output = tmp_path / "a.xtc"
     text = SCRIPT.format(tests=str(Path(__file__).parent), output=str(output))

@@ -21,8 +21,9 @@ from scipy.special import logsumexp, softmax
 from openmm_cgvae.force_matching.potential import BeadPotential
 from openmm_cgvae.units import NM_PER_ANGSTROM
 
-# Means of a simulation are not exact: what holds coefficients back, in kT^-2.
-RIDGE = 1.0e-3
+# Holds a change back where no frames tell, or a series makes minima there; repeating
+# makes up for it where some do. In kT^-2.
+RIDGE = 1.0e-2
 FEWEST_EFFECTIVE = 0.1  # share of the frames
 
 
@@ -34,8 +35,8 @@ def match_means(
     """Change the series of a potential so that a simulation has the means of the data.
 
     The frames of the simulation are given weights that make the means right, and the
-    logarithms of these weights are what the potential lacks. Simulate again and repeat
-    until little changes; two or three times will do.
+    logarithms of these weights are what the potential lacks. Simulate again, from
+    frames of the data, and repeat; two or three times will do.
 
     Parameters
     ----------

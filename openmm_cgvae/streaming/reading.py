@@ -1,11 +1,13 @@
 """Blocks of frames of beads, without a Timestep for each where a format allows it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import MDAnalysis as mda
 import numpy as np
 from MDAnalysis.coordinates.base import ProtoReader
 from MDAnalysis.coordinates.TRR import TRRReader
@@ -243,6 +245,33 @@ def about_torn_end(trajectory: ProtoReader) -> str:
                 f"stop={n_frames} to take what is there"
             )
     return ""  # a simulation that still runs has written more since
+
+
+def check_not_read(universe: mda.Universe, outputs: Iterable[Path]) -> None:
+    """Check that no output would replace what it is made from.
+
+    Parameters
+    ----------
+    universe : MDAnalysis.Universe
+        The beads.
+    outputs : iterable of Path
+        Files to be written.
+
+    Raises
+    ------
+    ValueError
+        If one of them is the topology or a trajectory of the universe.
+    """
+    trajectory = getattr(universe.trajectory, "source", universe.trajectory)
+    names = [universe.filename, trajectory.filename]
+    names += list(getattr(trajectory, "filenames", []))
+    read = {Path(name).resolve() for name in names if isinstance(name, str | PathLike)}
+    for output in outputs:
+        if output.resolve() in read:
+            raise ValueError(
+                f"`output` is {str(output)!r}, from which `universe` is read, and "
+                "would replace it; give another name"
+            )
 
 
 def distinct_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
