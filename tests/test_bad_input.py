@@ -114,6 +114,12 @@ def run(universe, folder):
     )
 
 
+def over_itself(folder):
+    beads().atoms.write(folder / "beads.xtc", frames="all")
+    read = named(["RES"] * 3).load_new(str(folder / "beads.xtc"))
+    return Backmapper(read, model()).run(output=folder / "beads.xtc", progress=False)
+
+
 def ambiguous():
     """Return a force field with two templates for one residue."""
     field = app.ForceField("amber99sbildn.xml")
@@ -162,6 +168,12 @@ TABLE = {
         ValueError,
         r"`universe` ends in the middle of a frame: '.*beads.xtc' has 11 whole frames "
         "and a piece of another; give stop=11 to take what is there",
+    ),
+    "an output in place of its input": (
+        lambda folder: over_itself(folder),
+        ValueError,
+        "`output` is '.*beads.xtc', from which `universe` is read, and would replace "
+        "it; give another name",
     ),
     "NaN in one frame of many": (
         lambda folder: run(with_nan(), folder),
