@@ -98,7 +98,9 @@ def find_bridges(
     if where is None or len(cysteines) < 2:
         return np.empty((0, 2), dtype=np.int64), ()
     pairs = near_pairs(where[cysteines], cysteines, family, residues.atoms.dimensions)
-    spelled = [f"{residues.label(i)} and {residues.label(j)}" for i, j in pairs]
+    spelled = [
+        f"{residues.label(i)} and {residues.label(j)}" for i, j in pairs.tolist()
+    ]
     note = (
         f"disulfide bridges are taken to be between {shortlist(spelled)}, by the "
         "distance of their beads; pass `disulfides` to choose them"

@@ -1,5 +1,7 @@
+import doctest
 import time
 from functools import cache
+from pathlib import Path
 
 import MDAnalysis as mda
 import numpy as np
@@ -127,3 +129,41 @@ def test_two_thousand_residues_are_built_in_a_second():
     table = protein_from_beads(beads).atom_table
     assert time.process_time() - started < 1.0
     assert table.n_residues == 2000
+
+
+@pytest.mark.parametrize("family", ["alpha-carbon", "martini3"])
+def test_cysteines_that_are_near_are_bridged(family):
+    # A hairpin of alpha carbons, 5.5 A between the strands.
+    up = [[3.6 * i, 0.0, 0.0] for i in range(4)]
+    places = [*up, [13.6, 3.0, 2.0], *([x, 5.5, 0.0] for x, _, _ in reversed(up))]
+    sequence = ["GLY", "CYS", "GLY", "SER", "GLY", "SER", "GLY", "CYS", "GLY"]
+    if family == "alpha-carbon":
+        beads = alpha_carbons(sequence, positions=places)
+    else:
+        beads = hairpin_of_martini(sequence, places)
+    protein = protein_from_beads(beads)
+    assert protein.family == family
+    assert "between CYS 2 and CYS 8" in " ".join(protein.notes)
+    assert protein.atom_table.names.count("HG") == 2  # those of the serines
+    assert can_be_simulated(protein.atom_table)
+    apart = protein_from_beads(beads, disulfides=[])
+    assert apart.atom_table.names.count("HG") == 4
+
+
+def hairpin_of_martini(sequence, places):
+    names, residues, where = [], [], []
+    for residue, (name, place) in enumerate(zip(sequence, places, strict=True)):
+        names.append("BB")
+        where.append(place)
+        if name != "GLY":
+            names.append("SC1")
+            where.append([place[0], 2.75 + 0.45 * (place[1] - 2.75), place[2]])
+        residues += [residue] * (len(names) - len(residues))
+    return make_beads(names, sequence, residues, positions=where)
+
+
+def test_the_page_on_proteins_is_right():
+    page = Path(__file__).parents[2] / "docs" / "proteins.md"
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.attempted > 5
+    assert result.failed == 0
