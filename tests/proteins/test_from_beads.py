@@ -162,6 +162,8 @@ def hairpin_of_martini(sequence, places):
     return make_beads(names, sequence, residues, positions=where)
 
 
+# PDB_small has no elements.
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_the_page_on_proteins_is_right():
     page = Path(__file__).parents[2] / "docs" / "proteins.md"
     result = doctest.testfile(str(page), module_relative=False)
