@@ -5,7 +5,7 @@ on all leading axes (frames, samples) at once and knows no chemistry beyond tabl
 covalent radii. What a number says of a model:
 
 * accuracy: `rmsd`, `rmsd_per_structure`, with `resolve_rotors` for methyl labels;
-* chemistry: `compare_bond_graphs` (lambda, valid), `bond_length_error`,
+* chemistry: `compare_bond_graphs` (lambda, valid), `valid_parts`, `bond_length_error`,
   `bond_angle_error`, `count_clashes`, `count_threaded_rings`,
   `signed_volumes`;
 * diversity: `rmsd_gen`, `pairwise_rmsd`, `calibration`, `energy_score` (proper);
@@ -41,6 +41,7 @@ from openmm_cgvae.metrics.geometry import (
     out_of_plane,
     signed_volumes,
 )
+from openmm_cgvae.metrics.parts import valid_parts
 from openmm_cgvae.metrics.statistics import (
     jensen_shannon_divergence,
     mean_and_standard_error,
@@ -75,4 +76,5 @@ __all__ = [
     "rmsd_per_structure",
     "signed_volumes",
     "upper_triangle_index",
+    "valid_parts",
 ]
