@@ -11,12 +11,12 @@ from openmm_cgvae.bead_matching import bead_names_of
 from openmm_cgvae.beads import Beads, check_group
 from openmm_cgvae.ensemble import AtomisticEnsemble
 from openmm_cgvae.export import check_ending
+from openmm_cgvae.fitting import fit_model
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import Model
 from openmm_cgvae.molecules import beside, particle_table, repeat
 from openmm_cgvae.packing import fitted_samples
-from openmm_cgvae.pretrained import find_model, load_model
-from openmm_cgvae.recognition import check_bonds, recognise
+from openmm_cgvae.proteins import ProteinBeads
 from openmm_cgvae.sampling import Sampler, seed_or_new
 from openmm_cgvae.streaming import Backend, Job, WrittenTrajectory, backmap_frames
 from openmm_cgvae.streaming.backends import check_backend
@@ -28,6 +28,7 @@ from openmm_cgvae.topology import AtomTable
 # small, and not to lose much if a run is killed.
 N_FRAMES_READ_AT_ONCE = 1024
 N_ATOMS_MADE_AT_ONCE = 2**18
+N_ATOMS_DECODED_AT_ONCE = 2**16
 
 
 class Backmapper:
@@ -35,13 +36,15 @@ class Backmapper:
 
     Parameters
     ----------
-    universe : MDAnalysis.Universe or AtomGroup
+    universe : MDAnalysis.Universe, AtomGroup or ProteinBeads
         The beads, of one molecule or of any number of them. Those of a molecule may
         be in another order than the model's if names and residue numbers tell which
-        is which.
+        is which. Of a protein, `proteins.protein_from_beads` lets you choose
+        disulfides and protonation.
     model : Model, str or path-like, optional
         A model, the name of one that ships with the package, or a model file. By
-        default the shipped model with the universe's own residue and bead names.
+        default the shipped model with the universe's own residue and bead names, or
+        else the one for any protein with beads of that family.
     batch_size : int
         Structures decoded at once; results do not depend on it.
     unknown : {"raise", "drop", "keep"}
@@ -58,6 +61,8 @@ class Backmapper:
         out; and those that are put beside the atoms.
     is_reordered : bool
         Whether the beads were put into the model's order.
+    notes : tuple of str
+        What was taken for granted about a protein: protonation, gaps, bridges.
 
     Raises
     ------
@@ -82,34 +87,34 @@ class Backmapper:
 
     def __init__(
         self,
-        universe: "mda.Universe | mda.AtomGroup",
+        universe: "mda.Universe | mda.AtomGroup | ProteinBeads",
         model: "Model | str | os.PathLike[str] | None" = None,
         *,
         batch_size: int = 256,
         unknown: str = "raise",
     ) -> None:
-        group = universe.atoms
+        protein = universe if isinstance(universe, ProteinBeads) else None
+        group = universe.atoms if protein is None else protein.known
         check_group(group)
         if unknown not in ("raise", "drop", "keep"):
             raise ValueError(
                 f"`unknown` is {unknown!r} but must be 'raise', 'drop' or 'keep', for "
                 "beads the model does not know"
             )
-        allows_others = unknown != "raise"
-        if model is None:
-            model = find_model(group, allows_others=allows_others)
-        elif not isinstance(model, Model):
-            model = load_model(model)
-        self.model = model
-        found = recognise(group, model, allows_others=allows_others)
-        check_bonds(found)
+        fit = fit_model(
+            group if protein is None else protein,
+            model,
+            allows_others=unknown != "raise",
+        )
+        self.model, found, self.notes = fit.model, fit.found, fit.notes
         self.beads = found.known
         self.is_reordered = found.is_reordered
         nothing = group[[]]
         self.dropped = found.others if unknown == "drop" else nothing
         self.kept = found.others if unknown == "keep" else nothing
-        self._source = Beads(self.beads, model.mapping.n_beads, self.kept)
-        self._sampler = Sampler(model, batch_size)
+        self._source = Beads(self.beads, self.model.mapping.n_beads, self.kept)
+        most = max(1, N_ATOMS_DECODED_AT_ONCE // self.model.mapping.n_atoms)
+        self._sampler = Sampler(self.model, min(batch_size, most))
 
     def __repr__(self) -> str:
         """Give one line."""

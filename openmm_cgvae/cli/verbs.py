@@ -284,11 +284,15 @@ def _info(arguments: Arguments) -> None:
         _say("\n".join(list_models()))
         return
     header = read_header(model_path(arguments.model))
-    beads = spell(bead_names_of_model(header))
-    table = header.pop("atom_table")
-    del header["mapping"]
-    header["atoms"] = f"{len(table['names'])} of {' '.join(table['residue_names'])}"
-    header["beads"] = beads
+    table, mapping = header.pop("atom_table"), header.pop("mapping")
+    if table is None:
+        header["beads"] = header.pop("kinds")["beads"]
+        header["atoms"] = "of any molecule of atom types in the vocabulary"
+    else:
+        names = {"atom_table": table, "mapping": mapping}
+        header["beads"] = spell(bead_names_of_model(names))
+        residues = " ".join(table["residue_names"])
+        header["atoms"] = f"{len(table['names'])} of {residues}"
     header["vocabulary"] = " ".join(header["vocabulary"])
     _say(json.dumps(header, indent=1, ensure_ascii=False))
 

@@ -102,7 +102,7 @@ class Model(nn.Module, ABC):
     def _known(self) -> Molecule:
         if self.molecule is None:
             raise ValueError(
-                "`model` was made without a molecule; give "
-                f"{type(self).__name__}(..., molecule=)"
+                "`model` is not for a certain molecule; take model.for_molecule(...), "
+                f"or make it with {type(self).__name__}(..., molecule=)"
             )
         return self.molecule

@@ -121,7 +121,8 @@ def find_model(
         If no shipped model fits, or several do.
     """
     beads = universe.atoms
-    headers = {name: _header_of(model_path(name)) for name in list_models()}
+    every = {name: _header_of(model_path(name)) for name in list_models()}
+    headers = {name: each for name, each in every.items() if "kinds" not in each}
     wanted = {name: bead_names_of_model(header) for name, header in headers.items()}
     found = {name: find_molecules(beads, names) for name, names in wanted.items()}
     there = {name: each for name, each in found.items() if each.n_molecules}
@@ -158,6 +159,38 @@ def find_model(
         f"`universe` has {spell(given)}, which no shipped model has ({known}"
         "); give model= or train one with openmm_cgvae.train"
     )
+
+
+def find_model_of_family(family: str) -> "Model":
+    """Find the shipped model for all molecules with beads of a family.
+
+    Parameters
+    ----------
+    family : str
+        Family of the beads, such as ``"alpha-carbon"``.
+
+    Returns
+    -------
+    Model
+        The model; `CGVAE.for_molecule` makes it ready for one of them.
+
+    Raises
+    ------
+    LookupError
+        If none is for such beads.
+    """
+    families = {
+        header["kinds"]["beads"]: name
+        for name in list_models()
+        if "kinds" in (header := _header_of(model_path(name)))
+    }
+    if family not in families:
+        raise LookupError(
+            f"`universe` has a protein of {family} beads, for which no model ships "
+            f"with the package (only for {', '.join(families) or 'none'}); give "
+            "model=, or train one with openmm_cgvae.training.train_many"
+        )
+    return load_model(families[family])
 
 
 def bead_names_of_model(header: dict[str, Any]) -> tuple[BeadName, ...]:
