@@ -93,19 +93,15 @@ class Backmapper:
         batch_size: int = 256,
         unknown: str = "raise",
     ) -> None:
-        protein = universe if isinstance(universe, ProteinBeads) else None
-        group = universe.atoms if protein is None else protein.known
+        beads = universe if isinstance(universe, ProteinBeads) else universe.atoms
+        group = beads.known if isinstance(beads, ProteinBeads) else beads
         check_group(group)
         if unknown not in ("raise", "drop", "keep"):
             raise ValueError(
                 f"`unknown` is {unknown!r} but must be 'raise', 'drop' or 'keep', for "
                 "beads the model does not know"
             )
-        fit = fit_model(
-            group if protein is None else protein,
-            model,
-            allows_others=unknown != "raise",
-        )
+        fit = fit_model(beads, model, allows_others=unknown != "raise")
         self.model, found, self.notes = fit.model, fit.found, fit.notes
         self.beads = found.known
         self.is_reordered = found.is_reordered
