@@ -71,7 +71,11 @@ def fit_model(
             model = find_model(beads, allows_others=allows_others)
         except LookupError as error:
             protein = _protein_or(error, beads)
-            return _fit_protein(protein, None, allows_others=allows_others)
+            try:
+                model = find_model_of_family(protein.family)
+            except LookupError:
+                raise error from None
+            return _fit_protein(protein, model, allows_others=allows_others)
     if _is_for_many(model):
         protein = protein_from_beads(beads, family=_family_of(model))
         return _fit_protein(protein, model, allows_others=allows_others)
