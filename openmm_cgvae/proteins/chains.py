@@ -11,7 +11,8 @@ from openmm_cgvae.proteins.bead_residues import BeadResidues, has_positions, sho
 from openmm_cgvae.proteins.residue_templates import CAPS_AFTER, CAPS_BEFORE
 
 # The farthest that the first beads of bonded residues can be apart [Angstrom].
-REACH = {"alpha-carbon": 4.6, "residue": 12.0, "martini2": 5.0, "martini3": 5.0}
+REACH = {"alpha-carbon": 4.6, "residue": 8.5, "martini2": 5.0, "martini3": 5.0}
+BOND = 3.8  # of alpha carbons, if trans
 # Residues with consecutive numbers are only taken apart where no bond could be.
 FAR = 2.0
 
@@ -68,17 +69,37 @@ def find_chains(residues: BeadResidues, backbone: np.ndarray, family: str) -> Ch
     is_odd = ~np.isin(steps, (0, 1))
     is_gap = ~is_other & (distances > np.where(is_odd, reach, FAR * reach))
     is_gap &= ~_are_bonded(residues.atoms, backbone)
+    is_joined = np.append(~(is_other | is_gap), [False])
+    notes = _gap_notes(residues, np.flatnonzero(is_gap).tolist(), distances)
+    if where is None:
+        notes.append("`beads` has no positions, so gaps in chains were not looked for")
+    if family == "alpha-carbon":
+        notes += _length_notes(distances[is_joined[:-1]])
+    return Chains(is_joined, told_apart(residues, is_joined), tuple(notes))
+
+
+def _gap_notes(
+    residues: BeadResidues, gaps: list[int], distances: np.ndarray
+) -> list[str]:
     notes = [
         f"the chain is broken between {residues.label(i)} and {residues.label(i + 1)}, "
         f"which are {distances[i]:.1f} A apart; the two ends are charged"
-        for i in np.flatnonzero(is_gap).tolist()
+        for i in gaps[:3]
     ]
-    if len(notes) > 3:
-        notes = [*notes[:3], f"the chain is broken in {len(notes) - 3} more places"]
-    if where is None:
-        notes.append("`beads` has no positions, so gaps in chains were not looked for")
-    is_joined = np.append(~(is_other | is_gap), [False])
-    return Chains(is_joined, told_apart(residues, is_joined), tuple(notes))
+    if len(gaps) > 3:
+        notes.append(f"the chain is broken in {len(gaps) - 3} more places")
+    return notes
+
+
+def _length_notes(distances: np.ndarray) -> list[str]:
+    """Doubt that beads are alpha carbons where the next is not where it should be."""
+    typical = np.median(distances) if distances.any() else BOND
+    if abs(typical - BOND) < 0.5:
+        return []
+    return [
+        f"beads named CA are {typical:.1f} A from the next, where alpha carbons are "
+        f"{BOND}; give family='residue' if they are centres of mass"
+    ]
 
 
 def positions_of(atoms: "mda.AtomGroup", which: np.ndarray) -> np.ndarray | None:

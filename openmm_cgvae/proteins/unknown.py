@@ -14,7 +14,8 @@ def refuse_unknown_residues(
     """Make sure that chains have no residues which are no amino acids.
 
     Such a residue has a bead of the name that the beads beside it have, in the same
-    segment, and is bonded to one of them: by its number or by the distance.
+    segment, and is bonded to one of them: by its number or by the distance. Where all
+    beads are named like their residues, it is bonded to two.
 
     Parameters
     ----------
@@ -37,7 +38,9 @@ def refuse_unknown_residues(
     is_known[order] = True
     telling = np.unique(names[first]) if family == "residue" else _backbone(family)
     resnames = np.array([str(name).strip().upper() for name in atoms.resnames])
-    is_chain = np.isin(names, telling) & ~np.isin(resnames, list(IONS))
+    is_alike = np.isin(names, telling)
+    is_named = (names == resnames) & (names[first] == resnames[first]).all()
+    is_chain = (is_alike | is_named) & ~np.isin(resnames, list(IONS))
     is_chain &= is_known | ((residues.residue_of_bead < 0) & ~residues.is_alternate)
     places = np.flatnonzero(is_chain)
     is_strange = ~is_known[places]
@@ -51,10 +54,10 @@ def refuse_unknown_residues(
         distances = distances_between(where[here], where[following], atoms.dimensions)
         is_near |= distances < REACH[family]
     is_bonded &= is_near
-    touches = np.zeros(len(places), dtype=bool)
-    touches[:-1] |= is_bonded & ~is_strange[1:]
-    touches[1:] |= is_bonded & ~is_strange[:-1]
-    found = places[touches & is_strange]
+    touches = np.zeros(len(places), dtype=np.int64)
+    touches[:-1] += is_bonded & ~is_strange[1:]
+    touches[1:] += is_bonded & ~is_strange[:-1]
+    found = places[is_strange & (touches >= np.where(is_alike[places], 1, 2))]
     if len(found):
         labels = [_label(residues, bead) for bead in found.tolist()]
         raise ValueError(

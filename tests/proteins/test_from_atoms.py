@@ -53,6 +53,24 @@ def test_atoms_with_names_of_nobody_are_told_by_bonds():
     np.testing.assert_array_equal(where[is_unique], index[is_unique])
 
 
+def test_atoms_without_bonds_and_elements_are_told_by_their_places():
+    table, _ = canonical_protein(chignolin())
+    elements = chignolin().atoms.elements
+    bare = mda.Universe.empty(
+        175, 12, atom_resindex=chignolin().atoms.resindices, trajectory=True
+    )
+    bare.add_TopologyAttr("names", [f"{s}x{i}" for i, s in enumerate(elements)])
+    bare.add_TopologyAttr("resnames", chignolin().residues.resnames)
+    bare.add_TopologyAttr("resids", chignolin().residues.resids)
+    bare.add_TopologyAttr("chainIDs", chignolin().atoms.chainIDs)
+    bare.atoms.positions = chignolin().atoms.positions
+    again, where = canonical_protein(bare)
+    assert differences(table, again) == []
+    read = AtomTable.from_universe(chignolin().atoms[where])
+    np.testing.assert_array_equal(read.bonds, table.bonds)
+    np.testing.assert_array_equal(read.stereocentres, table.stereocentres)
+
+
 def test_gromacs_names_without_bonds():
     protein = mda.Universe(GRO).select_atoms("protein")
     table, index = canonical_protein(protein)

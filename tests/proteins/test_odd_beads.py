@@ -87,6 +87,16 @@ BUILT = {
         "ALA GLY SER ALA",
         "broken",
     ),
+    "ions and water after, named as residues": (
+        make_beads(["ALA", "GLY", "NA", "W"], ["ALA", "GLY", "NA", "W"]),
+        "ALA GLY",
+        "",
+    ),
+    "centres of mass named CA": (
+        four(positions=[[0, 0, 0], [5, 0, 0], [9, 3, 0], [13, 0, 0]]),
+        "ALA GLY SER ALA",
+        "family='residue'",
+    ),
     "calcium after": (alpha_carbons("ALA GLY CA"), "ALA GLY", ""),
     "Martini with virtual sites": (with_sites(), "ALA GLY", ""),
     "Martini that could be either": (martini("GLY SER", [0, 1]), "GLY SER", "family="),
@@ -108,6 +118,11 @@ REFUSED = {
     "phosphoserine": (alpha_carbons("ALA SEP GLY"), {}, "chains .*: SEP 2; rename"),
     "unknown at an end": (alpha_carbons("ALA GLY UNK"), {}, "UNK 3"),
     "in Martini": (martini("GLY UNK GLY", [0, 1, 0]), {}, "UNK 2"),
+    "among beads named as residues": (
+        make_beads(["ALA", "SEP", "GLY"], ["ALA", "SEP", "GLY"]),
+        {},
+        "SEP 2",
+    ),
     "water": (make_beads(["W"] * 2, ["W"] * 2), {}, "no amino acid among 2 beads of W"),
     "bases": (alpha_carbons("A G A"), {}, "no amino acid"),
     "no beads": (four().select_atoms("name X"), {}, "is empty"),
