@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test test-slow test-oldest examples lint coverage docs wheel bench clean
+.PHONY: demo test test-slow test-oldest examples look lint coverage docs wheel bench
+.PHONY: clean
 
 .venv/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed; run make PYTHON=python3.11')"
@@ -43,6 +44,10 @@ test-oldest: .venv-oldest/installed
 	.venv-oldest/bin/pip install --quiet uv
 	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct -e ".[test,plots]" $(OLDEST)
 	touch $@
+
+# Pages of reports in a headless Chromium, which has to be installed.
+look: .venv/installed
+	$(BIN)/python -m pytest -m look tests/test_html_report.py
 
 coverage: .venv/installed
 	$(BIN)/python -m pytest --cov --cov-branch --cov-report=term:skip-covered

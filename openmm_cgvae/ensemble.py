@@ -31,6 +31,7 @@ from openmm_cgvae.structure_checks import (
     checked_box,
 )
 from openmm_cgvae.topology import AtomTable
+from openmm_cgvae.views import view_structures
 
 __all__ = ["AtomisticEnsemble", "AtomisticState", "OpenMMConverter", "Relaxation"]
 
@@ -302,6 +303,26 @@ class AtomisticEnsemble(Sequence[AtomisticState]):
             self.info,
         )
         return Relaxation(**vars(minimisation), ensemble=relaxed)
+
+    def view(self) -> Any:
+        """Show all samples over each other in a notebook, beads as spheres.
+
+        Needs py3Dmol: ``pip install 'openmm_cgvae[view]'``. Take a part of the
+        ensemble to see fewer: ``ensemble[:3].view()``.
+
+        Returns
+        -------
+        py3Dmol.view
+            What a notebook shows; its methods change the picture.
+
+        Raises
+        ------
+        ImportError
+            If py3Dmol is not installed.
+        """
+        beads = self.bead_positions
+        beads = None if beads is None or len(beads) == 0 else beads[0]
+        return view_structures(self.atom_table, self.positions_angstrom, beads)
 
     def report(self) -> Report:
         """Say what is wrong with each sample.

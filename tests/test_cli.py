@@ -22,7 +22,7 @@ from openmm_cgvae.training import Batches, TrainingConfig
 
 VERBS = (
     *("simulate", "map", "train", "sample", "relax", "evaluate", "info", "demo"),
-    "benchmark",
+    *("report", "benchmark"),
 )
 WRITTEN_EXACTLY = 0.0006  # [A], half of the last digit of a PDB file
 XTC_PRECISION = 0.0051

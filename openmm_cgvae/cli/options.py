@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import re
+import sys
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
@@ -132,3 +133,18 @@ def make_mapping(atoms: "mda.Universe", text: str) -> "Mapping":
     if text in list_models() or text.endswith(".cgvae"):
         return load_model(text).mapping
     return from_spec(atoms.atoms, text)
+
+
+def go_to(universe: "mda.Universe", frame: int) -> None:
+    """Go to a frame of a trajectory."""
+    n_frames = universe.trajectory.n_frames
+    if not -n_frames <= frame < n_frames:
+        raise ValueError(
+            f"`--frame` is {frame} but the trajectory has {n_frames}; count from 0"
+        )
+    universe.trajectory[frame]
+
+
+def say(what: object) -> None:
+    """Print the result of a verb."""
+    sys.stdout.write(f"{what}\n")

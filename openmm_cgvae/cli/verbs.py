@@ -2,8 +2,7 @@
 
 import argparse
 import json
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from openmm_cgvae.cli.options import (
     Arguments,
@@ -15,13 +14,13 @@ from openmm_cgvae.cli.options import (
     count,
     file_to_write,
     given_fields,
+    go_to,
     make_mapping,
     open_universe,
     own_options,
+    say,
 )
-
-if TYPE_CHECKING:
-    import MDAnalysis as mda
+from openmm_cgvae.cli.reporting import add_report
 
 
 def _add_simulate(verbs: Any) -> None:
@@ -52,7 +51,7 @@ def _simulate(arguments: Arguments) -> None:
 
     result = simulate(**own_options(arguments))
     done = "was there already:" if result.was_complete else "wrote"
-    _say(f"{done} {result.topology} {result.trajectory} {result.provenance}")
+    say(f"{done} {result.topology} {result.trajectory} {result.provenance}")
 
 
 def _add_map(verbs: Any) -> None:
@@ -96,7 +95,7 @@ def _map(arguments: Arguments) -> None:
         from openmm_cgvae.topology import AtomTable
 
         bead_map(AtomTable.from_universe(atoms), mapping, path=arguments.picture)
-    _say(bead_table(atoms.atoms, mapping))
+    say(bead_table(atoms.atoms, mapping))
 
 
 def _add_train(verbs: Any) -> None:
@@ -143,7 +142,7 @@ def _train(arguments: Arguments) -> None:
         run_directory=arguments.run_directory or f"{arguments.output}.run",
         n_threads=arguments.threads,
     )
-    _say(f"wrote {save_model(model, arguments.output)}")
+    say(f"wrote {save_model(model, arguments.output)}")
 
 
 def _add_sample(verbs: Any) -> None:
@@ -172,15 +171,15 @@ def _sample(arguments: Arguments) -> None:
         path = backmapper.run(
             n=arguments.n, output=arguments.output, seed=arguments.seed
         )
-        _say(f"wrote {path}")
+        say(f"wrote {path}")
         return
-    _go_to(universe, arguments.frame or 0)
+    go_to(universe, arguments.frame or 0)
     ensemble = backmapper.sample(n=arguments.n, seed=arguments.seed)
     ensemble.write(arguments.output)
     report = ensemble.report()
     if arguments.report:
         report.to_json(arguments.report)
-    _say(report)
+    say(report)
 
 
 def _add_relax(verbs: Any) -> None:
@@ -230,7 +229,7 @@ def _relax(arguments: Arguments) -> None:
         relaxed = relaxation.ensemble.to_universe()
         for _ in relaxed.trajectory:
             writer.write(relaxed.atoms)
-    _say(relaxation)
+    say(relaxation)
 
 
 def _add_evaluate(verbs: Any) -> None:
@@ -261,7 +260,7 @@ def _evaluate(arguments: Arguments) -> None:
     )
     if arguments.output:
         result.to_json(arguments.output)
-    _say(result)
+    say(result)
 
 
 def _add_info(verbs: Any) -> None:
@@ -281,7 +280,7 @@ def _info(arguments: Arguments) -> None:
     )
 
     if arguments.model is None:
-        _say("\n".join(list_models()))
+        say("\n".join(list_models()))
         return
     header = read_header(model_path(arguments.model))
     table, mapping = header.pop("atom_table"), header.pop("mapping")
@@ -294,7 +293,7 @@ def _info(arguments: Arguments) -> None:
         residues = " ".join(table["residue_names"])
         header["atoms"] = f"{len(table['names'])} of {residues}"
     header["vocabulary"] = " ".join(header["vocabulary"])
-    _say(json.dumps(header, indent=1, ensure_ascii=False))
+    say(json.dumps(header, indent=1, ensure_ascii=False))
 
 
 def _add_demo(verbs: Any) -> None:
@@ -306,20 +305,7 @@ def _add_demo(verbs: Any) -> None:
 def _demo(arguments: Arguments) -> None:
     from openmm_cgvae.demo import run_demo
 
-    _say(run_demo(**own_options(arguments)))
-
-
-def _go_to(universe: "mda.Universe", frame: int) -> None:
-    n_frames = universe.trajectory.n_frames
-    if not -n_frames <= frame < n_frames:
-        raise ValueError(
-            f"`--frame` is {frame} but the trajectory has {n_frames}; count from 0"
-        )
-    universe.trajectory[frame]
-
-
-def _say(what: object) -> None:
-    sys.stdout.write(f"{what}\n")
+    say(run_demo(**own_options(arguments)))
 
 
 VERBS = (
@@ -328,6 +314,7 @@ VERBS = (
     _add_train,
     _add_sample,
     _add_relax,
+    add_report,
     _add_evaluate,
     _add_info,
     _add_demo,

@@ -176,13 +176,18 @@ class Report:
         with written_whole(Path(path)) as unfinished:
             unfinished.write_text(text, encoding="utf-8")
 
-    def __str__(self) -> str:
-        """Show a short table: per check the good samples and the worst value."""
-        plural = "" if len(self) == 1 else "s"
-        title = f"{len(self)} sample{plural} of {self.molecule}"
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Put each check into words: what it asks, the share of good, the worst.
+
+        Returns
+        -------
+        list of (str, str, str)
+            A row for every check that could be made, one for all of them, and one
+            for cis amides; empty without samples.
+        """
         if len(self) == 0:
-            return title
-        rows = [("check", "good", "worst")]
+            return []
+        rows = []
         for check in self._made():
             values = self.columns[check.column]
             good = f"{100 * np.mean(values <= check.limit):.1f} %"
@@ -190,6 +195,15 @@ class Report:
         rows.append(("all of these", f"{100 * self.is_good.mean():.1f} %", ""))
         n_cis = self.columns["n_cis_amides"]
         rows.append(("cis amides in a sample", "", f"{n_cis.mean():.3g} on average"))
+        return rows
+
+    def __str__(self) -> str:
+        """Show a short table: per check the good samples and the worst value."""
+        plural = "" if len(self) == 1 else "s"
+        title = f"{len(self)} sample{plural} of {self.molecule}"
+        if len(self) == 0:
+            return title
+        rows = [("check", "good", "worst"), *self.rows()]
         width = max(len(label) for label, _, _ in rows)
         table = [f"  {a:<{width}}  {b:>7}   {c}".rstrip() for a, b, c in rows]
         return "\n".join([title, *table, self._about_worst()])

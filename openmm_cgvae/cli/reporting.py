@@ -1,0 +1,48 @@
+"""The verb ``report``: atoms of one frame of beads, checked, relaxed and shown."""
+
+from typing import Any
+
+from openmm_cgvae.cli.options import (
+    Arguments,
+    add_verb,
+    count,
+    file_to_write,
+    go_to,
+    say,
+)
+
+
+def add_report(verbs: Any) -> None:
+    """Add the verb ``report``."""
+    verb = add_verb(
+        verbs, _report, "report", "make atoms from one frame, relax them, and look"
+    )
+    verb.add_argument("beads", metavar="FILE", help="beads, e.g. a PDB file")
+    verb.add_argument("--trajectory", nargs="+", default=[], help="e.g. XTC files")
+    verb.add_argument("--model", help="name or file; found by the beads by default")
+    verb.add_argument("--frame", type=int, default=0, help="counted from 0 (0)")
+    verb.add_argument("--n", type=count, default=10, help="samples (10)")
+    verb.add_argument("--seed", type=int, default=0, help="same seed, same atoms (0)")
+    verb.add_argument(
+        "--forcefield", nargs="+", help="OpenMM XML names; Amber99SB-ILDN with OBC"
+    )
+    verb.add_argument(
+        "--html", type=file_to_write, help="a page with structures in 3D, e.g. it.html"
+    )
+
+
+def _report(arguments: Arguments) -> None:
+    import MDAnalysis as mda
+
+    from openmm_cgvae.backmapper import Backmapper
+
+    universe = mda.Universe(arguments.beads, *arguments.trajectory)
+    backmapper = Backmapper(universe, arguments.model)
+    go_to(universe, arguments.frame)
+    ensemble = backmapper.sample(n=arguments.n, seed=arguments.seed)
+    relaxation = ensemble.relax(arguments.forcefield)
+    if arguments.html:
+        from openmm_cgvae.html_report import write_page
+
+        write_page(ensemble, arguments.html, relaxation)
+    say(f"{ensemble.report()}\n\n{relaxation}")
