@@ -284,7 +284,7 @@ class Backmapper:
             )
         check_backend(backend, n_workers)
         trajectory = self.beads.universe.trajectory
-        numbers = range(trajectory.n_frames)[slice(start, stop, step)]
+        numbers = range(int(trajectory.n_frames))[slice(start, stop, step)]
         if not len(numbers):
             raise ValueError(
                 f"`start`, `stop`, `step` are {start}, {stop}, {step}, which is no "

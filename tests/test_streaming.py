@@ -254,6 +254,18 @@ class TestFiles:
         wanted = 2 * backmapper.beads.universe.trajectory.dt
         assert reader.dt == pytest.approx(wanted, rel=1e-6)
 
+    def test_of_a_trajectory_in_several_files(self, model, whole, tmp_path):
+        files = [tmp_path / "first.trr", tmp_path / "second.trr"]
+        beads = dipeptide.beads(n_frames=N_FRAMES)
+        for path, frames in zip(files, (slice(None, 7), slice(7, None)), strict=True):
+            beads.atoms.write(path, frames=beads.trajectory[frames])
+        both = dipeptide.beads().load_new([str(path) for path in files])
+        path = Backmapper(both, model).run(
+            output=tmp_path / "a.xtc", seed=4, progress=False
+        )
+        assert path.n_frames == N_FRAMES
+        np.testing.assert_allclose(read(path), read(whole), atol=XTC_PRECISION)
+
     @pytest.mark.parametrize("n_times", [1, 2])
     def test_never_over_the_file_that_is_read(self, model, tmp_path, n_times):
         path = tmp_path / "beads.xtc"

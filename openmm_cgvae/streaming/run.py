@@ -293,7 +293,10 @@ def _settings(job: Job, outputs: list[Path]) -> dict[str, Any]:
         "correlation": job.correlation,
         "beads": hashlib.sha256(group.indices.tobytes()).hexdigest(),
         "kept": hashlib.sha256(job.beads.others.indices.tobytes()).hexdigest(),
-        "trajectory": [group.universe.trajectory.n_frames, len(group.universe.atoms)],
+        "trajectory": [
+            int(group.universe.trajectory.n_frames),
+            len(group.universe.atoms),
+        ],
         "frames_per_block": job.frames_per_block,
         "batch_size": job.batch_size,
     }
