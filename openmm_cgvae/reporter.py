@@ -20,7 +20,7 @@ from openmm import app, unit
 from openmm_cgvae.backmapper import Backmapper
 from openmm_cgvae.beads import made_whole
 from openmm_cgvae.cg_forces import checked_particles
-from openmm_cgvae.export import _drop_placeholder_box, make_universe
+from openmm_cgvae.export import H5MD_UNITS, _drop_placeholder_box, make_universe
 from openmm_cgvae.model import Model
 from openmm_cgvae.molecules import repeat
 from openmm_cgvae.sampling import Sampler, seed_or_new
@@ -167,6 +167,11 @@ class BackmapReporter:
             The simulation.
         state : openmm.State
             Its state, with positions.
+
+        Raises
+        ------
+        ValueError
+            If the model makes no atoms of the beads.
         """
         positions = state.getPositions(asNumpy=True)._value * ANGSTROM_PER_NM
         chosen = positions[list(self.particles)] if self.particles else positions
@@ -178,6 +183,12 @@ class BackmapReporter:
         made = self._sampler.sample_many(
             molecules[None], np.array([number]), self.n_samples, self.seed
         )[0]
+        if not np.isfinite(made).all():
+            raise ValueError(
+                f"`simulation` has beads at step {simulation.currentStep} of which the "
+                "model makes no atoms (not a number); they are too unlike what it was "
+                "trained on: look at the potential"
+            )
         if self._atoms is None:
             table = repeat(self.model.atom_table, len(molecules))
             self._atoms = make_universe(table, np.zeros((1, table.n_atoms, 3)))
@@ -207,8 +218,9 @@ class BackmapReporter:
                 _drop_placeholder_box(self.path)
 
     def _open(self, simulation: app.Simulation, time: float) -> Any:
-        options: dict[str, Any] = {}
-        if self.path.suffix.lower() == ".dcd":
+        ending = self.path.suffix.lower()
+        options: dict[str, Any] = dict(H5MD_UNITS) if ending == ".h5md" else {}
+        if ending == ".dcd":
             # The only format without a time for each frame.
             step = simulation.integrator.getStepSize()._value * self.interval
             options = {"dt": step, "istart": round(time / step)}

@@ -11,10 +11,11 @@ from openmm import app
 
 from openmm_cgvae import Backmapper, BackmapReporter
 from openmm_cgvae.model import CGVAE
+from openmm_cgvae.sampling import Sampler
 from openmm_cgvae.transformations import coarse_grain
 
 TIMESTEP = 0.002
-PRECISION = {"xtc": 6e-3, "dcd": 1e-4, "pdb": 6e-4, "trr": 1e-4}
+PRECISION = {"xtc": 6e-3, "dcd": 1e-4, "pdb": 6e-4, "trr": 1e-4, "h5md": 1e-4}
 
 
 @pytest.fixture(scope="module")
@@ -280,6 +281,16 @@ def test_molecules_that_the_box_cuts_are_made_whole(backmapper, tmp_path):
     universe.load_new(str(report.path))
     found = backmapper.model.mapping.project(universe.atoms.positions.reshape(2, 22, 3))
     np.testing.assert_allclose(found.reshape(-1, 3), place._value * 10, atol=1e-3)
+
+
+def test_beads_that_the_model_cannot_take_are_named(backmapper, tmp_path, monkeypatch):
+    nothing = np.full((1, 1, 1, 22, 3), np.nan)
+    monkeypatch.setattr(Sampler, "sample_many", lambda *_: nothing)
+    simulation = running()
+    simulation.reporters.append(BackmapReporter(tmp_path / "a.xtc", 10, backmapper))
+    with pytest.raises(ValueError, match="has beads at step 10 of which the model mak"):
+        simulation.step(20)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_particles_that_are_not_there_are_refused(backmapper, tmp_path):

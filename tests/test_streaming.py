@@ -14,6 +14,7 @@ from MDAnalysis.analysis.backends import BackendMultiprocessing
 
 from openmm_cgvae import backmapper as room
 from openmm_cgvae.backmapper import Backmapper
+from openmm_cgvae.sampling import Sampler
 from openmm_cgvae.streaming import job as job_room
 from openmm_cgvae.streaming import run as run_room
 
@@ -220,6 +221,28 @@ class TestSkips:
                 output=tmp_path / "a.dcd", on_error="skip", progress=False
             )
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("n", [1, 2])
+    def test_beads_of_which_the_model_makes_nothing(
+        self, backmapper, tmp_path, monkeypatch, n
+    ):
+        make = Sampler.sample_many
+
+        def spoil(self, beads, frames, *rest):
+            made = make(self, beads, frames, *rest)
+            made[np.isin(frames, [1, 5]), -1, 0, 3] = np.nan
+            return made
+
+        good = backmapper.run(output=tmp_path / "b.trr", n=n, progress=False)
+        monkeypatch.setattr(Sampler, "sample_many", spoil)
+        with pytest.raises(ValueError, match="beads in frame 1 of which the model mak"):
+            backmapper.run(output=tmp_path / "a.trr", n=n, progress=False)
+        path = backmapper.run(
+            output=tmp_path / "a.trr", n=n, on_error="skip", progress=False
+        )
+        assert list(path.skipped) == [1, 5]
+        kept = np.delete(read(good).reshape(N_FRAMES, n, 22, 3), [1, 5], axis=0)
+        np.testing.assert_array_equal(read(path), kept.reshape(-1, 22, 3))
 
     def test_nothing_unasked(self, backmapper, tmp_path):
         with pytest.raises(ValueError, match="`on_error` is 'ignore' but must be"):

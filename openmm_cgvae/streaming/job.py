@@ -3,7 +3,7 @@
 import json
 import os
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from multiprocessing import parent_process
 from pathlib import Path
@@ -12,7 +12,7 @@ from threading import get_ident
 import numpy as np
 import torch
 
-from openmm_cgvae.beads import Beads
+from openmm_cgvae.beads import BadFrameError, Beads
 from openmm_cgvae.model import Model
 from openmm_cgvae.packing import fitted_samples
 from openmm_cgvae.sampling import Sampler
@@ -21,6 +21,12 @@ from openmm_cgvae.streaming.writing import write_block
 from openmm_cgvae.topology import AtomTable
 
 JOB_FILE = "job.pickle"
+FRAME_BY_FRAME = ("numbers", "times", "positions", "boxes", "others")
+NOTHING_MADE = (
+    "`universe` has beads in frame {number} of which the model makes no atoms (not a "
+    "number); they are too unlike what it was trained on: look at them, or leave out "
+    "the frame"
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -111,8 +117,8 @@ class Job:
             If a frame is bad and bad frames are not left out.
         """
         beads = self._reader.read(self.frames_of(block), skips=self.skips)
-        n_frames = len(beads.numbers)
-        if n_frames:
+        made = np.empty(0)
+        if len(beads.numbers):
             made = self._sampler.sample_many(
                 beads.positions,
                 beads.numbers,
@@ -120,6 +126,9 @@ class Job:
                 self.seed,
                 self.correlation,
             )
+            beads, made = self._sound(beads, made)
+        n_frames = len(beads.numbers)
+        if n_frames:
             if self.candidates > 1:
                 boxes = [box if box[:3].any() else None for box in beads.boxes]
                 made = fitted_samples(made, self.candidates, boxes)
@@ -163,6 +172,23 @@ class Job:
     @cached_property
     def _reader(self) -> BlockReader:
         return BlockReader(self.beads)
+
+    def _sound(
+        self, beads: BeadBlock, made: np.ndarray
+    ) -> tuple[BeadBlock, np.ndarray]:
+        """Leave out frames of which the model made nothing, or say so."""
+        is_sound = np.isfinite(made).reshape(len(made), -1).all(axis=1)
+        if is_sound.all():
+            return beads, made
+        why = [
+            (number, NOTHING_MADE.format(number=number))
+            for number in beads.numbers[~is_sound].tolist()
+        ]
+        if not self.skips:
+            raise BadFrameError(why[0][1])
+        kept = {name: getattr(beads, name)[is_sound] for name in FRAME_BY_FRAME}
+        skipped = sorted([*beads.skipped, *why])
+        return replace(beads, **kept, skipped=skipped), made[is_sound]
 
     def _write(self, path: Path, beads: BeadBlock, atoms: np.ndarray) -> None:
         unfinished = path.with_name(f"{os.getpid()}-{get_ident()}-{path.name}")
