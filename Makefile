@@ -31,9 +31,10 @@ test: lint
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
 
-# Every example in full, and whether what it says of itself is so.
+# Examples in full, and whether what they say of themselves is so; as users run them,
+# without the checks of shapes that double the time of small networks.
 examples: .venv/installed
-	$(BIN)/python -m pytest -m examples
+	$(BIN)/python -m pytest -o addopts= -m examples tests/test_examples.py
 
 # The same tests with the lowest versions that setup.cfg allows, in .venv-oldest.
 test-oldest: .venv-oldest/installed
