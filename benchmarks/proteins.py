@@ -1,0 +1,191 @@
+"""Proteins that no model was trained on, from their beads: how good, how fast.
+
+    python -m benchmarks.proteins [--families alpha-carbon residue martini3]
+        [--structures villin.pdb ...] [--n-samples 10] [--n-relaxed 1]
+        [--peers FOLDER] [--output proteins.json]
+
+For each protein the atoms are mapped to beads, the atoms are forgotten, and the shipped
+model for that family makes them anew. Structures: adenylate kinase in the tenth DCD
+frame of MDAnalysis's test data, and any PDB files with hydrogens. What other programs
+made from the same alpha-carbons is measured alike: files FOLDER/NAME_PROGRAM_NUMBER.pdb
+with the NAME of the structure. A table in Markdown is printed, JSON is written.
+"""
+
+import argparse
+import json
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import MDAnalysis as mda
+import numpy as np
+from MDAnalysisTests import datafiles
+
+from openmm_cgvae import AtomisticEnsemble, Backmapper, metrics
+from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.proteins import canonical_protein, family_mapping
+from openmm_cgvae.topology import AtomTable
+from openmm_cgvae.torsions import backbone_torsions, side_chain_torsions
+from openmm_cgvae.transformations import coarse_grain
+
+FAMILIES = ("alpha-carbon", "residue", "martini3")
+BACKBONE = ("N", "CA", "C", "O")
+
+
+def proteins(files: list[Path]) -> Iterator[tuple[str, mda.AtomGroup]]:
+    """Give the structures, all their atoms with them."""
+    kinase = mda.Universe(datafiles.PSF, datafiles.DCD)
+    kinase.trajectory[10]
+    yield "adenylate-kinase", kinase.atoms
+    for file in files:
+        yield file.stem, mda.Universe(file).select_atoms("protein")
+
+
+def measure(
+    table: AtomTable, mapping: Mapping, truth: np.ndarray, made: np.ndarray
+) -> dict[str, float]:
+    """Compare samples [n, n_atoms, 3] with the structure their beads came from."""
+    heavy = table.is_heavy
+    backbone = heavy & np.isin(table.names, BACKBONE)
+    side_chain = heavy & ~backbone
+    beads = mapping.project(made) - mapping.project(truth)
+    graph = (table.atomic_numbers, table.bonds, table.residue_of_atom)
+    lengths = metrics.bond_lengths(truth, table.bonds)
+    triples = metrics.angle_triples(table.bonds)
+    angles = metrics.bond_angles(truth, triples)
+    near = table.pairs_within(3)
+    close = [metrics.count_clashes(made, near, cutoff=at) for at in (1.2, 2.0)]
+    residues, chi = table.n_residues, side_chain_torsions(table)[0]
+    return {
+        "residues": residues,
+        "heavy": metrics.rmsd_per_structure(made, truth, heavy).mean(),
+        "backbone": metrics.rmsd_per_structure(made, truth, backbone).mean(),
+        "side chains": metrics.rmsd_per_structure(made, truth, side_chain).mean(),
+        "valid residues": metrics.valid_parts(made, *graph, heavy_only=True).mean(),
+        "valid with hydrogens": metrics.valid_parts(made, *graph).mean(),
+        "bonds off": metrics.bond_length_error(made, table.bonds, lengths).mean(),
+        "angles off": metrics.bond_angle_error(made, triples, angles).mean(),
+        "right hands": (metrics.signed_volumes(made, table.stereocentres) > 0).mean(),
+        "pairs < 1.2 A a hundred residues": 100 * close[0].mean() / residues,
+        "pairs < 2.0 A a hundred residues": 100 * close[1].mean() / residues,
+        "threaded rings": metrics.count_threaded_rings(
+            made, table.rings, table.bonds
+        ).mean(),
+        "phi, psi within 30 degrees": agreement(backbone_torsions(table), truth, made),
+        "chi within 40 degrees": agreement(chi, truth, made, within=40.0),
+        "calibration": metrics.calibration(made[None], truth[None], heavy),
+        "bead residual": np.abs(beads).max(),
+    }
+
+
+def agreement(
+    quadruples: np.ndarray, truth: np.ndarray, made: np.ndarray, within: float = 30.0
+) -> float:
+    """Give the share of torsions that are about as in the original."""
+    quadruples = np.asarray(quadruples).reshape(-1, 4)
+    off = metrics.dihedral_angles(made, quadruples) - metrics.dihedral_angles(
+        truth, quadruples
+    )
+    return float((np.abs((off + 180) % 360 - 180) < within).mean())
+
+
+def backmapped(
+    table: AtomTable, mapping: Mapping, truth: np.ndarray, n_samples: int
+) -> tuple[AtomisticEnsemble, float]:
+    """Make the atoms of beads; give the CPU seconds from universe to samples too."""
+    atoms = AtomisticEnsemble(table, truth[None]).to_universe()
+    beads = coarse_grain(atoms, mapping)
+    Backmapper(beads).sample(n=1, seed=0)  # the first one loads libraries
+    start = time.process_time()
+    samples = Backmapper(beads).sample(n=n_samples, seed=1)
+    return samples, time.process_time() - start
+
+
+def of_peers(folder: Path, name: str, table: AtomTable) -> dict[str, np.ndarray]:
+    """Read what other programs made, [n, n_atoms, 3] of each."""
+    found: dict[str, list[np.ndarray]] = {}
+    for file in sorted(folder.glob(f"{name}_*_*.pdb")):
+        universe = mda.Universe(file)
+        theirs, order = canonical_protein(universe)
+        if theirs.names != table.names:
+            print(f"{file.name} has other atoms than {name}; left out")
+            continue
+        positions = universe.atoms.positions[order].astype(np.float64)
+        found.setdefault(file.stem.split("_")[-2], []).append(positions)
+    return {program: np.array(made) for program, made in found.items()}
+
+
+def relaxed(samples: AtomisticEnsemble, truth: np.ndarray) -> dict[str, float]:
+    """Minimise samples and the original, beads held; compare what comes out."""
+    original = AtomisticEnsemble(
+        samples.atom_table,
+        truth[None],
+        mapping=samples.mapping,
+        bead_positions=samples.bead_positions,
+    )
+    after, before = samples.relax(), original.relax()
+    made = after.ensemble.positions_angstrom
+    table = samples.atom_table
+    close = metrics.count_clashes(made, table.pairs_within(3), cutoff=1.2)
+    gap = np.median(after.energy_after) - np.median(before.energy_after)
+    return {
+        "relaxed: right hands": (
+            metrics.signed_volumes(made, table.stereocentres) > 0
+        ).mean(),
+        "relaxed: pairs < 1.2 A": close.mean(),
+        "relaxed: threaded rings": metrics.count_threaded_rings(
+            made, table.rings, table.bonds
+        ).mean(),
+        "relaxed: energy above the original [kJ/mol a residue]": gap / table.n_residues,
+    }
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--families", nargs="+", default=FAMILIES)
+    parser.add_argument("--n-samples", type=int, default=10)
+    parser.add_argument("--n-relaxed", type=int, default=1)
+    parser.add_argument("--structures", nargs="*", type=Path, default=[])
+    parser.add_argument("--peers", type=Path)
+    parser.add_argument("--output", type=Path, default=Path("proteins.json"))
+    options = parser.parse_args()
+    results: dict[str, dict[str, float]] = {}
+    for name, atoms in proteins(options.structures):
+        table, order = canonical_protein(atoms)
+        truth = atoms.positions[order].astype(np.float64)
+        for family in options.families:
+            mapping = family_mapping(table, family)
+            samples, seconds = backmapped(table, mapping, truth, options.n_samples)
+            row = measure(table, mapping, truth, samples.positions_angstrom)
+            row[f"CPU seconds for {options.n_samples} samples"] = seconds
+            if options.n_relaxed:
+                row |= relaxed(samples[: options.n_relaxed], truth)
+            results[f"{name}, {family}"] = {k: float(v) for k, v in row.items()}
+            options.output.write_text(json.dumps(results, indent=1))
+            print(f"done: {name}, {family}", flush=True)
+        if options.peers:
+            mapping = family_mapping(table, "alpha-carbon")
+            for program, made in of_peers(options.peers, name, table).items():
+                row = measure(table, mapping, truth, made)
+                results[f"{name}, {program}"] = {k: float(v) for k, v in row.items()}
+    options.output.write_text(json.dumps(results, indent=1))
+    print(table_of(results))
+
+
+def table_of(results: dict[str, dict[str, float]]) -> str:
+    """Lay results out as Markdown, one column each."""
+    columns = list(results)
+    quantities = list(dict.fromkeys(q for row in results.values() for q in row))
+    lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for quantity in quantities:
+        cells = (f"{results[c].get(quantity, float('nan')):.4g}" for c in columns)
+        lines.append(f"| {quantity} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        main()
