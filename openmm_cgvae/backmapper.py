@@ -51,6 +51,9 @@ class Backmapper:
         What to do with particles that are not of the model's molecules, by the names
         of beads and residues. They are no part of the structures if dropped; if kept,
         they come as they are after the atoms of all molecules.
+    spread : float
+        From 1, samples as they are likely, to 0, the single most likely structure.
+        Between them samples are nearer to the truth one by one, and vary too little.
 
     Attributes
     ----------
@@ -92,6 +95,7 @@ class Backmapper:
         *,
         batch_size: int = 256,
         unknown: str = "raise",
+        spread: float = 1.0,
     ) -> None:
         beads = universe if isinstance(universe, ProteinBeads) else universe.atoms
         group = beads.known if isinstance(beads, ProteinBeads) else beads
@@ -110,7 +114,7 @@ class Backmapper:
         self.kept = found.others if unknown == "keep" else nothing
         self._source = Beads(self.beads, self.model.mapping.n_beads, self.kept)
         most = max(1, N_ATOMS_DECODED_AT_ONCE // self.model.mapping.n_atoms)
-        self._sampler = Sampler(self.model, min(batch_size, most))
+        self._sampler = Sampler(self.model, min(batch_size, most), spread)
 
     def __repr__(self) -> str:
         """Give one line."""
@@ -308,6 +312,7 @@ class Backmapper:
             beads=self._source,
             model=self.model,
             batch_size=self._sampler.batch_size,
+            spread=self._sampler.spread,
             frames=numbers,
             frames_per_block=max(1, frames_per_block),
             n=n,

@@ -31,16 +31,27 @@ class Sampler:
         A model with a molecule.
     batch_size : int
         Structures decoded at once; the result does not depend on it.
+    spread : float
+        How far latents stray from the middle of the prior, as a share of what it
+        asks for: 1 draws from the model, 0 gives its single most likely structure.
 
     Raises
     ------
     ValueError
-        If ``batch_size`` is less than one.
+        If ``batch_size`` is less than one or ``spread`` is not from 0 to 1.
     """
 
-    def __init__(self, model: Model, batch_size: int = 256) -> None:
+    def __init__(
+        self, model: Model, batch_size: int = 256, spread: float = 1.0
+    ) -> None:
         if batch_size < 1:
             raise ValueError(f"`batch_size` is {batch_size} but must be at least 1")
+        if not 0 <= spread <= 1:
+            raise ValueError(
+                f"`spread` is {spread} but must be from 0, the most likely structure, "
+                "to 1, samples as they are likely"
+            )
+        self.spread = float(spread)
         self.model = model.eval()
         self.graph = model.graph()
         self.batch_size = batch_size
@@ -142,6 +153,7 @@ class Sampler:
                 if correlation is None
                 else correlated_noise(*key, noise_shape, correlation)
             )
+            noise = noise * self.spread
             chosen_beads = beads[rows[chosen], molecules[chosen]]
             parts.append(self._decode(chosen_beads, torch.from_numpy(noise)))
         atoms = np.concatenate(parts) if parts else np.empty((0, self.graph.n_atoms, 3))

@@ -1,5 +1,6 @@
 """Samples depend on beads, seed, frame and number alone, and keep the beads."""
 
+import dipeptide
 import numpy as np
 import pytest
 import torch
@@ -309,3 +310,29 @@ def test_sampling_leaves_the_input_and_the_generators_alone(canonical):
     np.testing.assert_array_equal(positions, before[0])
     np.testing.assert_array_equal(beads, before[1])
     assert torch.equal(torch.get_rng_state(), before[2])
+
+
+def test_spread_shrinks_what_varies_and_keeps_the_beads():
+    model = dipeptide.untrained()
+    beads = model.mapping.project(dipeptide.positions(3).astype(float))
+    made = {
+        spread: Sampler(model, spread=spread).sample(beads, np.arange(3), 8, seed=1)
+        for spread in (0.0, 0.5, 1.0)
+    }
+    heavy = model.atom_table.is_heavy
+    varied = [made[spread][:, :, heavy].std(1).mean() for spread in (0.0, 0.5, 1.0)]
+    assert varied[0] < 1e-6
+    assert varied[0] < varied[1] < varied[2]
+    for atoms in made.values():
+        np.testing.assert_allclose(
+            model.mapping.project(atoms), np.repeat(beads[:, None], 8, 1), atol=1e-9
+        )
+    np.testing.assert_array_equal(
+        made[1.0], Sampler(model).sample(beads, np.arange(3), 8, seed=1)
+    )
+
+
+@pytest.mark.parametrize("spread", [-0.1, 1.5, float("nan")])
+def test_spread_is_a_share(spread):
+    with pytest.raises(ValueError, match="must be from 0, the most likely structure"):
+        Sampler(dipeptide.untrained(), spread=spread)

@@ -41,6 +41,8 @@ class Job:
         The model.
     batch_size : int
         Structures decoded at once.
+    spread : float
+        How far latents stray, see `sampling.Sampler`.
     frames : range
         Numbers of the frames.
     frames_per_block : int
@@ -68,6 +70,7 @@ class Job:
     beads: Beads
     model: Model
     batch_size: int
+    spread: float
     frames: range
     frames_per_block: int
     n: int
@@ -167,7 +170,7 @@ class Job:
 
     @cached_property
     def _sampler(self) -> Sampler:
-        return Sampler(self.model, self.batch_size)
+        return Sampler(self.model, self.batch_size, self.spread)
 
     @cached_property
     def _reader(self) -> BlockReader:
