@@ -156,6 +156,15 @@ def _add_sample(verbs: Any) -> None:
         "--frame", type=int, help="one frame only; the whole trajectory by default"
     )
     verb.add_argument(
+        "--unknown",
+        choices=("raise", "drop", "keep"),
+        default="raise",
+        help="what to do with beads the model does not know (raise)",
+    )
+    verb.add_argument(
+        "--spread", type=float, default=1.0, help="0: the most likely structure (1)"
+    )
+    verb.add_argument(
         "--report", type=file_to_write, help="JSON report on the samples of --frame"
     )
 
@@ -164,7 +173,11 @@ def _sample(arguments: Arguments) -> None:
     from openmm_cgvae.backmapper import Backmapper
 
     universe = open_universe(arguments)
-    backmapper = Backmapper(universe, arguments.model)
+    backmapper = Backmapper(
+        universe, arguments.model, unknown=arguments.unknown, spread=arguments.spread
+    )
+    for note in backmapper.notes:
+        _say(f"note: {note}")
     if arguments.frame is None and universe.trajectory.n_frames > 1:
         if arguments.report:
             raise ValueError("`--report` is about one frame; choose it with --frame")

@@ -177,7 +177,7 @@ PRESETS = {
             methyl_labels="canonical",
             normalises_sums=True,
             pseudoscalar_init=1.0,
-            settling_steps=20,
+            settling_steps=60,
         ),
         TrainingConfig(
             n_epochs=30,
