@@ -15,6 +15,7 @@ from openmm_cgvae.data import data_path
 from openmm_cgvae.pretrained import (
     bead_names_of_model,
     find_model,
+    find_model_of_family,
     list_models,
     load_model,
     model_path,
@@ -27,6 +28,7 @@ N_BEADS = {
     "alanine-dipeptide-8": 8,
     "chignolin-12": 12,
 }
+FOR_ANY_PROTEIN = ("protein-alpha-carbon", "protein-martini3", "protein-residue")
 N_SAMPLES = 8
 # Of samples as they come, before any minimisation.
 SMALLEST_GOOD_SHARE = {"alanine-dipeptide": 0.9, "chignolin": 0.7}
@@ -50,7 +52,17 @@ class TestShipped:
     """What holds for each model of the package."""
 
     def test_are_those_that_are_promised(self):
-        assert list_models() == list(N_BEADS)
+        assert list_models() == sorted([*N_BEADS, *FOR_ANY_PROTEIN])
+
+    @pytest.mark.parametrize("name", FOR_ANY_PROTEIN)
+    def test_those_for_any_protein_are_found_by_their_beads(self, name):
+        family = name.removeprefix("protein-")
+        assert find_model_of_family(family).kinds.beads == family
+        assert read_header(model_path(name))["atom_table"] is None
+
+    def test_a_family_without_a_model_gets_a_sentence(self):
+        with pytest.raises(LookupError, match="a protein of awsem beads, for which no"):
+            find_model_of_family("awsem")
 
     @pytest.mark.parametrize("name", N_BEADS)
     def test_have_the_beads_of_their_name(self, name):
@@ -70,7 +82,7 @@ class TestShipped:
         assert provenance["source"] == f"{molecule}.xtc"
         assert provenance["n_frames"] == said["config"]["n_frames"]
 
-    @pytest.mark.parametrize("name", N_BEADS)
+    @pytest.mark.parametrize("name", [*N_BEADS, *FOR_ANY_PROTEIN])
     def test_tell_of_no_machine(self, name):
         header = json.dumps(read_header(model_path(name)))
         for folder in ("work", "home", "root", "tmp"):
