@@ -177,7 +177,7 @@ def _sample(arguments: Arguments) -> None:
         universe, arguments.model, unknown=arguments.unknown, spread=arguments.spread
     )
     for note in backmapper.notes:
-        _say(f"note: {note}")
+        say(f"note: {note}")
     if arguments.frame is None and universe.trajectory.n_frames > 1:
         if arguments.report:
             raise ValueError("`--report` is about one frame; choose it with --frame")
