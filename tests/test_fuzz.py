@@ -57,7 +57,7 @@ def reads_or_tells(read, path):
     return found
 
 
-@settings(deadline=None, max_examples=1500)
+@settings(deadline=None, max_examples=400)
 @given(data=st.binary(max_size=300))
 def test_any_bytes_for_a_model(place, data):
     path = place / "bytes.cgvae"
@@ -67,7 +67,7 @@ def test_any_bytes_for_a_model(place, data):
     assert reads_or_tells(load_file, path) is None
 
 
-@settings(deadline=None, max_examples=1500)
+@settings(deadline=None, max_examples=400)
 @given(data=st.data())
 def test_pieces_of_a_model_cut_out_doubled_and_overwritten(place, content, data):
     first = data.draw(st.integers(0, len(content)))
@@ -81,7 +81,7 @@ def test_pieces_of_a_model_cut_out_doubled_and_overwritten(place, content, data)
             assert read.state_dict()[name].equal(tensor)
 
 
-@settings(deadline=None, max_examples=800)
+@settings(deadline=None, max_examples=400)
 @given(
     dtype=st.sampled_from(["F32", "F64", "I64", "BOOL", "U8", "X9"]),
     shape=st.lists(st.integers(-2, 10**13), max_size=5),
@@ -97,7 +97,7 @@ def test_tensors_that_are_declared_but_not_there(place, dtype, shape, begin, len
     assert reads_or_tells(read_header, path) is None
 
 
-@settings(deadline=None, max_examples=1500)
+@settings(deadline=None, max_examples=400)
 @given(data=st.data())
 def test_any_field_of_a_mapping(place, data):
     whole = Mapping([0, 0, 1, 2, 2], weights=[1, 0, 2, 3, 4]).to_dict()
@@ -115,7 +115,7 @@ def test_any_field_of_a_mapping(place, data):
         np.testing.assert_allclose(beads, 1)
 
 
-@settings(deadline=None, max_examples=1500)
+@settings(deadline=None, max_examples=400)
 @given(data=st.binary(max_size=200) | JSON.map(lambda v: json.dumps(v).encode()))
 def test_any_bytes_for_a_mapping(place, data):
     path = place / "bytes.json"
