@@ -35,7 +35,7 @@ def test_many_threads_read_the_registry_at_once():
 def test_many_processes_read_the_registry_at_once():
     program = (
         "from openmm_cgvae import list_models, load_model\n"
-        "print(*[load_model(n).provenance['n_frames'] for n in list_models()])"
+        "print(*[load_model(n).config for n in list_models()])"
     )
     readers = [
         subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
