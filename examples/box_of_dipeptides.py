@@ -1,6 +1,6 @@
 """Make a box of a hundred molecules from one frame of beads.
 
-    python examples/box_of_dipeptides.py          (two minutes)
+    python examples/box_of_dipeptides.py          (a minute)
     python examples/box_of_dipeptides.py --quick  (seconds; eight molecules, hot start)
 
 Simulates a periodic box of alanine dipeptides with atoms, keeps the beads of its last

@@ -1,6 +1,6 @@
 """The full circle: atoms, beads, their potential, their dynamics, and atoms again.
 
-    python examples/full_circle.py            (a minute and a half of one core)
+    python examples/full_circle.py            (a minute)
     python examples/full_circle.py --quick    (to see that it runs; no good potential)
 
 1. The alanine dipeptide that ships with the package becomes 5 beads: its peptide

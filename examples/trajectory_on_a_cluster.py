@@ -1,7 +1,7 @@
 """Make atoms of a long trajectory on the workers of a cluster.
 
-    python examples/trajectory_on_a_cluster.py          (two minutes)
-    python examples/trajectory_on_a_cluster.py --quick  (half a minute)
+    python examples/trajectory_on_a_cluster.py          (half a minute)
+    python examples/trajectory_on_a_cluster.py --quick  (seconds)
 
 Here the cluster is two processes on this computer. Any other `dask.distributed`
 cluster does as well, see docs/clusters.md; only the line that makes it changes.

@@ -50,6 +50,9 @@ class BackmapReporter:
     seed : int
         The atoms depend on it, the beads and the number of the report (the step over
         the interval) alone, so that a run in two parts gives the frames of one.
+    particles : iterable of int, optional
+        Which particles are the beads, molecule after molecule, where there are others
+        too, such as a solvent; by default all.
 
     Raises
     ------
