@@ -1,9 +1,18 @@
 """The force field and the dynamics that reference trajectories are made with."""
 
+from functools import cache
+
 import openmm
 from openmm import app, unit
 
-__all__ = ["EQUILIBRATION_PS", "METHOD", "TIMESTEP_FS", "create_simulation"]
+__all__ = [
+    "EQUILIBRATION_PS",
+    "FRICTION_PER_PS",
+    "METHOD",
+    "TIMESTEP_FS",
+    "create_simulation",
+    "force_field",
+]
 
 FORCE_FIELD = ("amber99sbildn.xml", "amber99_obc.xml")
 TIMESTEP_FS = 4.0
@@ -22,8 +31,26 @@ METHOD = {
 }
 
 
+@cache
+def force_field(*, is_solvated: bool = True) -> app.ForceField:
+    """Load the force field, with its implicit solvent or without.
+
+    Examples
+    --------
+    >>> force_field() is force_field()
+    True
+    """
+    return app.ForceField(*(FORCE_FIELD if is_solvated else FORCE_FIELD[:1]))
+
+
 def create_simulation(
-    topology: app.Topology, temperature: float, seed: int, platform: str
+    topology: app.Topology,
+    temperature: float,
+    seed: int,
+    platform: str,
+    *,
+    friction_per_ps: float = FRICTION_PER_PS,
+    cutoff_nm: float | None = None,
 ) -> app.Simulation:
     """Set up the dynamics of a molecule, without positions.
 
@@ -38,21 +65,32 @@ def create_simulation(
     platform : str
         Name of the OpenMM platform; ``"CPU"`` gets one thread, as more slow small
         molecules down.
+    friction_per_ps : float
+        Friction of the thermostat [1/ps].
+    cutoff_nm : float, optional
+        Where interactions are cut off [nm], in vacuum: pairs without a cutoff, and
+        implicit solvent, are slow for large molecules.
 
     Returns
     -------
     openmm.app.Simulation
         The simulation, see :data:`METHOD`.
     """
-    system = app.ForceField(*FORCE_FIELD).createSystem(
+    ranges = {"nonbondedMethod": app.NoCutoff}
+    if cutoff_nm is not None:
+        ranges = {
+            "nonbondedMethod": app.CutoffNonPeriodic,
+            "nonbondedCutoff": cutoff_nm * unit.nanometer,
+        }
+    system = force_field(is_solvated=cutoff_nm is None).createSystem(
         topology,
-        nonbondedMethod=app.NoCutoff,
+        **ranges,
         constraints=app.HBonds,
         hydrogenMass=HYDROGEN_MASS_DA * unit.dalton,
     )
     integrator = openmm.LangevinMiddleIntegrator(
         temperature * unit.kelvin,
-        FRICTION_PER_PS / unit.picosecond,
+        friction_per_ps / unit.picosecond,
         TIMESTEP_FS * unit.femtosecond,
     )
     integrator.setRandomNumberSeed(seed)
