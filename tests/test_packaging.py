@@ -95,7 +95,9 @@ class TestRequirements:
             for name in outside
             for owner in known.get(name, ())
         }
-        optional = requirements("plots", "dask", "hdf5", "cgsmiles", "view")
+        optional = requirements(
+            "plots", "dask", "hdf5", "cgsmiles", "view", "structures"
+        )
         needed = {"lightning", "pytorch-lightning", *optional}
         assert modules - needed == set()
 

@@ -11,7 +11,8 @@ from openmm_cgvae.cli.benchmarking import (
     add_benchmark_settings,
     as_typed,
 )
-from openmm_cgvae.cli.verbs import VERBS, add_settings
+from openmm_cgvae.cli.training import add_settings
+from openmm_cgvae.cli.verbs import VERBS
 
 __all__ = ["main", "make_parser"]
 

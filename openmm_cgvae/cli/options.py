@@ -38,15 +38,17 @@ def add_verb(
     return parser
 
 
-def add_input(verb: argparse.ArgumentParser) -> None:
+def add_input(verb: Any, *, required: bool = True) -> None:
     """Add the options for a universe."""
-    verb.add_argument("--topology", required=True, help="e.g. a PDB, PSF or TPR file")
+    verb.add_argument(
+        "--topology", required=required, help="e.g. a PDB, PSF or TPR file"
+    )
     verb.add_argument("--trajectory", nargs="+", default=[], help="e.g. XTC files")
 
 
-def add_mapping(verb: argparse.ArgumentParser) -> None:
+def add_mapping(verb: Any, *, required: bool = True) -> None:
     """Add the option for a mapping."""
-    verb.add_argument("--mapping", required=True, help=MAPPING_HELP)
+    verb.add_argument("--mapping", required=required, help=MAPPING_HELP)
 
 
 def add_output(verb: argparse.ArgumentParser, text: str) -> None:

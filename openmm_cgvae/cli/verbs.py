@@ -1,19 +1,15 @@
 """The verbs: for each its options, and the function that does it."""
 
-import argparse
 import json
 from typing import Any
 
 from openmm_cgvae.cli.options import (
     Arguments,
-    add_fields,
     add_input,
     add_mapping,
     add_output,
     add_verb,
-    count,
     file_to_write,
-    given_fields,
     go_to,
     make_mapping,
     open_universe,
@@ -21,37 +17,8 @@ from openmm_cgvae.cli.options import (
     say,
 )
 from openmm_cgvae.cli.reporting import add_report
-
-
-def _add_simulate(verbs: Any) -> None:
-    verb = add_verb(
-        verbs,
-        _simulate,
-        "simulate",
-        "make a reference trajectory with OpenMM",
-        goes_on=True,
-    )
-    verb.add_argument("system", help="alanine-dipeptide or chignolin")
-    verb.add_argument("--output", required=True, help="folder; a run there goes on")
-    verb.add_argument("--n-frames", type=int, help="of all walkers")
-    verb.add_argument("--interval-ps", type=float, help="time between frames [ps]")
-    verb.add_argument(
-        "--temperature",
-        type=float,
-        nargs="+",
-        help="[K]; of several, each round of starts takes the next",
-    )
-    verb.add_argument("--n-walkers", type=int, help="independent walkers")
-    verb.add_argument("--seed", type=int, default=0, help="seed of all random numbers")
-    verb.add_argument("--platform", help="OpenMM platform; chosen by size by default")
-
-
-def _simulate(arguments: Arguments) -> None:
-    from openmm_cgvae.reference import simulate
-
-    result = simulate(**own_options(arguments))
-    done = "was there already:" if result.was_complete else "wrote"
-    say(f"{done} {result.topology} {result.trajectory} {result.provenance}")
+from openmm_cgvae.cli.simulating import add_simulate
+from openmm_cgvae.cli.training import add_train
 
 
 def _add_map(verbs: Any) -> None:
@@ -96,53 +63,6 @@ def _map(arguments: Arguments) -> None:
 
         bead_map(AtomTable.from_universe(atoms), mapping, path=arguments.picture)
     say(bead_table(atoms.atoms, mapping))
-
-
-def _add_train(verbs: Any) -> None:
-    verb = add_verb(
-        verbs, _train, "train", "train a model on a trajectory", goes_on=True
-    )
-    add_input(verb)
-    add_mapping(verb)
-    verb.add_argument("--output", required=True, help="model file, e.g. mine.cgvae")
-    verb.add_argument("--preset", default="fast", help="fast (default) or paper")
-    verb.add_argument(
-        "--run-directory",
-        help="checkpoints and log (default: OUTPUT.run); a run there goes on",
-    )
-    verb.add_argument("--threads", type=count, default=1, help="CPU threads (1)")
-
-
-def add_settings(train: argparse.ArgumentParser) -> None:
-    """Add the fields of the config records to the options of ``train``."""
-    from openmm_cgvae.model.config import ModelConfig
-    from openmm_cgvae.training import TrainingConfig
-
-    network = train.add_argument_group("network, if other than the preset")
-    add_fields(network, ModelConfig)
-    training = train.add_argument_group("training, if other than the preset")
-    add_fields(training, TrainingConfig)
-
-
-def _train(arguments: Arguments) -> None:
-    from openmm_cgvae.checkpoint import save_model
-    from openmm_cgvae.model.config import ModelConfig
-    from openmm_cgvae.training import TrainingConfig, configure, train
-
-    model_options = given_fields(arguments, ModelConfig)
-    training_options = given_fields(arguments, TrainingConfig)
-    configure(arguments.preset, model_options, training_options)
-    atoms = open_universe(arguments)
-    model = train(
-        atoms,
-        make_mapping(atoms, arguments.mapping),
-        preset=arguments.preset,
-        model_options=model_options,
-        training_options=training_options,
-        run_directory=arguments.run_directory or f"{arguments.output}.run",
-        n_threads=arguments.threads,
-    )
-    say(f"wrote {save_model(model, arguments.output)}")
 
 
 def _add_sample(verbs: Any) -> None:
@@ -322,9 +242,9 @@ def _demo(arguments: Arguments) -> None:
 
 
 VERBS = (
-    _add_simulate,
+    add_simulate,
     _add_map,
-    _add_train,
+    add_train,
     _add_sample,
     _add_relax,
     add_report,

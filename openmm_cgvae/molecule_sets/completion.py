@@ -58,7 +58,9 @@ def complete(fragment: Fragment, seed: int) -> app.Modeller:
     n_missing = sum(map(len, fixer.missingAtoms.values()))
     n_residues = len(fragment.sequence)
     if n_missing > MOST_MISSING + MOST_MISSING_PER_RESIDUE * n_residues:
-        raise ValueError(f"{n_missing} heavy atoms of {n_residues} residues are missing")
+        raise ValueError(
+            f"{n_missing} heavy atoms of {n_residues} residues are missing"
+        )
     fixer.addMissingAtoms(seed=seed)
     modeller = app.Modeller(fixer.topology, fixer.positions)
     add_hydrogens(modeller, seed)

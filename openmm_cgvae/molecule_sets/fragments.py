@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +112,9 @@ def fragments_of(path: Path) -> Iterator[Fragment]:
     read: Callable[..., app.PDBFile] = ENDINGS[_ending(path)]
     opened = gzip.open if path.suffix == ".gz" else Path.open
     try:
-        with opened(path, "rt") as file:
+        # Of atoms that are there twice the first is taken, without a word for each.
+        with opened(path, "rt") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             structure = read(file)
     # OpenMM's readers fail in many ways on what is no structure.
     except Exception as error:

@@ -31,6 +31,8 @@ def add_hydrogens(
     state = random.getstate()
     random.seed(seed)
     try:
-        modeller.addHydrogens(force_field(is_solvated=False), variants=variants, platform=reference)
+        modeller.addHydrogens(
+            force_field(is_solvated=False), variants=variants, platform=reference
+        )
     finally:
         random.setstate(state)

@@ -1,4 +1,4 @@
-"""Labels of like atoms, such as the two hydrogens of a methylene, put as IUPAC has them.
+"""Labels of like atoms, such as the hydrogens of a methylene, put as IUPAC has them.
 
 Programs that add hydrogens number them at random. Where molecules are to teach a model
 what an atom of a name looks like, each name must stand for one place.
@@ -72,7 +72,8 @@ def _forks(table: AtomTable) -> Iterator[Pair]:
         )
         methyls = [limb for limb in limbs if len(limb) == 4]
         if len(around) == 4 and len(methyls) == 2:
-            yield *methyls, _is_clockwise(table, centre, methyls[0][0], methyls[1][0])
+            first, second = methyls
+            yield first, second, _is_clockwise(table, centre, first[0], second[0])
 
 
 def _hydrogens(table: AtomTable) -> Iterator[Pair]:
@@ -102,10 +103,9 @@ def _is_clockwise(
     wanted = INWARD.get(table.names[centre])
     inward = [a for a in table.neighbours[centre] if table.names[a] == wanted]
     if len(inward) != 1:
-        residue = table.residue_of_atom[centre]
+        name = table.residue_names[table.residue_of_atom[centre]]
         raise ValueError(
-            f"`atom_table` has the atom {table.names[centre]} of "
-            f"{table.residue_names[residue]} {table.residue_ids[residue]}, which is not "
+            f"`atom_table` has the atom {table.names[centre]} of {name}, which is not "
             "as in a standard amino acid; give proteins of standard amino acids"
         )
     return _is_right_handed(centre, [inward[0], first, second], sign=-1)
@@ -127,7 +127,9 @@ def _is_cis(
     (root,) = (a for a in table.neighbours[centre] if a not in (first, second))
     beyond = [a for a in table.neighbours[root] if a != centre]
     # The chain goes on there; the other is an oxygen or another amine.
-    chain = max(beyond, key=lambda a: int(table.is_heavy[list(table.neighbours[a])].sum()))
+    chain = max(
+        beyond, key=lambda a: int(table.is_heavy[list(table.neighbours[a])].sum())
+    )
 
     def is_standard(positions: Positions) -> np.ndarray:
         near, far = (

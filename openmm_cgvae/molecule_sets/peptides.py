@@ -1,11 +1,12 @@
 """Start structures of random peptides: ends, protonation and conformation by chance."""
 
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from openmm import app, unit
 from rdkit import Chem
-from rdkit.Chem import AllChem
+from rdkit.Chem import rdDistGeom
 
 from openmm_cgvae.molecule_sets.hydrogens import add_hydrogens
 
@@ -22,8 +23,7 @@ VARIANTS = {
 N_ATTEMPTS = 4
 LARGEST_SEED = 2**31 - 1
 # Caps are made from an alanine: what is kept of it, and what it is called there.
-CAP_BEFORE = {"CA": "CH3", "C": "C", "O": "O"}
-CAP_AFTER = {"N": "N", "CA": "C"}
+CAPS = {"ACE": {"CA": "CH3", "C": "C", "O": "O"}, "NME": {"N": "N", "CA": "C"}}
 # RDKit calls the methyl of isoleucine CG1 and the methylene CG2; in PDB files, and in
 # the templates that hydrogens are added by, it is the other way round.
 NAMES_IN_ISOLEUCINE = {"CG1": "CG2", "CG2": "CG1"}
@@ -104,10 +104,11 @@ def _embedded(letters: str, generator: np.random.Generator) -> Chem.Mol:
     """Let RDKit find a conformation; only heavy atoms are given."""
     molecule = Chem.AddHs(Chem.MolFromSequence(letters))
     for _ in range(N_ATTEMPTS):
-        settings = AllChem.ETKDGv3()
-        settings.randomSeed = int(generator.integers(1, LARGEST_SEED))
-        settings.useRandomCoords = True
-        if AllChem.EmbedMolecule(molecule, settings) == 0:
+        settings = rdDistGeom.ETKDGv3()
+        # RDKit's stubs take its settings for objects.
+        settings.randomSeed = int(generator.integers(1, LARGEST_SEED))  # type: ignore[assignment]
+        settings.useRandomCoords = True  # type: ignore[assignment]
+        if rdDistGeom.EmbedMolecule(molecule, settings) == 0:
             return Chem.RemoveHs(molecule)
     raise ValueError(f"RDKit could not embed it in {N_ATTEMPTS} attempts")
 
@@ -116,32 +117,39 @@ def _without_hydrogens(heavy: Chem.Mol, capped: tuple[bool, bool]) -> app.Modell
     """Make OpenMM's topology of RDKit's molecule, alanines at capped ends made caps."""
     topology = app.Topology()
     chain = topology.addChain("A")
-    residues: dict[int, list[Chem.Atom]] = {}
-    for atom in heavy.GetAtoms():
-        residues.setdefault(_residue(atom).GetResidueNumber(), []).append(atom)
+    atoms = sorted(heavy.GetAtoms(), key=_residue_number)
+    n_residues = _residue_number(atoms[-1])
     made = {}
-    for number in sorted(residues):
-        name = str(_residue(residues[number][0]).GetResidueName()).strip()
-        names = NAMES_IN_ISOLEUCINE if name == "ILE" else {}
-        kept = None
+    for number, members in groupby(atoms, key=_residue_number):
+        cap = ""
         if capped[0] and number == 1:
-            name, kept = "ACE", CAP_BEFORE
-        elif capped[1] and number == len(residues):
-            name, kept = "NME", CAP_AFTER
-        residue = topology.addResidue(name, chain, str(number))
-        for atom in residues[number]:
-            found = str(_residue(atom).GetName()).strip()
-            if kept is None or found in kept:
-                found = names.get(found, found) if kept is None else kept[found]
+            cap = "ACE"
+        elif capped[1] and number == n_residues:
+            cap = "NME"
+        named = [(atom, *_names(atom, cap)) for atom in members]
+        residue = topology.addResidue(named[0][1], chain, str(number))
+        for atom, _, name in named:
+            if name:
                 element = app.Element.getBySymbol(atom.GetSymbol())
-                made[atom.GetIdx()] = topology.addAtom(found, element, residue)
+                made[atom.GetIdx()] = topology.addAtom(name, element, residue)
     for bond in heavy.GetBonds():
-        first, second = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
-        if first in made and second in made:
-            topology.addBond(made[first], made[second])
+        ends = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+        if made.keys() >= set(ends):
+            topology.addBond(*(made[end] for end in ends))
     positions = heavy.GetConformer().GetPositions()[list(made)]
     return app.Modeller(topology, positions * unit.angstrom)
 
 
-def _residue(atom: Chem.Atom) -> Chem.AtomPDBResidueInfo:
-    return atom.GetPDBResidueInfo()
+def _residue_number(atom: Chem.Atom) -> int:
+    return int(atom.GetPDBResidueInfo().GetResidueNumber())
+
+
+def _names(atom: Chem.Atom, cap: str) -> tuple[str, str]:
+    """Name an atom's residue and itself; no name for what a cap does not have."""
+    info = atom.GetPDBResidueInfo()
+    residue, name = str(info.GetResidueName()).strip(), str(info.GetName()).strip()
+    if cap:
+        return cap, CAPS[cap].get(name, "")
+    if residue == "ILE":
+        name = NAMES_IN_ISOLEUCINE.get(name, name)
+    return residue, name

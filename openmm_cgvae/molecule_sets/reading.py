@@ -12,6 +12,7 @@ from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 from openmm import app
 
 from openmm_cgvae.molecule_sets.shards import INDEX
+from openmm_cgvae.proteins import canonical_protein
 from openmm_cgvae.topology import AtomTable
 from openmm_cgvae.units import ANGSTROM_PER_NM
 
@@ -24,7 +25,7 @@ class ReadMolecule(NamedTuple):
     Parameters
     ----------
     atom_table : AtomTable
-        Its atoms.
+        Its atoms, in the order in which `proteins` makes them from beads.
     positions : ndarray of float32, shape (n_frames, n_atoms, 3)
         Its frames [A].
     entry : dict
@@ -83,13 +84,14 @@ def _read(stem: Path, entry: dict[str, Any]) -> ReadMolecule:
             f"`folder` has the molecule {stem.name} in its {INDEX}, but its files "
             f"cannot be read ({error}); delete the entry and run the same command again"
         ) from error
-    table = AtomTable.from_universe(mda.Universe(pdb))
-    positions = frames * np.float32(ANGSTROM_PER_NM)
+    n_atoms = pdb.topology.getNumAtoms()
     wanted = (entry["n_frames"], entry["n_atoms"], 3)
-    if positions.shape != wanted or table.n_atoms != wanted[1]:
+    if frames.shape != wanted or n_atoms != wanted[1]:
         raise ValueError(
-            f"`folder` has the molecule {stem.name} with {table.n_atoms} atoms and "
-            f"frames of shape {positions.shape}, but its {INDEX} says {wanted}; delete "
-            "the entry and run the same command again"
+            f"`folder` has the molecule {stem.name} with {n_atoms} atoms and frames of "
+            f"shape {frames.shape}, but its {INDEX} says {wanted}; delete the entry "
+            "and run the same command again"
         )
+    table, index = canonical_protein(mda.Universe(pdb))
+    positions = frames[:, index] * np.float32(ANGSTROM_PER_NM)
     return ReadMolecule(table, positions, entry)

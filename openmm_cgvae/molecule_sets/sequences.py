@@ -1,4 +1,4 @@
-"""Random sequences that hold every amino acid, and every pair of them, about as often."""
+"""Random sequences that hold all amino acids, and all pairs, about as often."""
 
 import numpy as np
 

@@ -101,6 +101,20 @@ class MoleculeSet:
         """Tell whether a molecule is done, one way or the other."""
         return name in self.molecules or name in self.skipped
 
+    def __str__(self) -> str:
+        """Say what there is, and line by line what was left out."""
+        entries = self.molecules.values()
+        n_frames, n_dropped = (
+            sum(entry[name] for entry in entries) for name in ("n_frames", "n_dropped")
+        )
+        return "\n".join(
+            [
+                f"{len(entries)} molecules with {n_frames} frames in {self.folder}; "
+                f"{n_dropped} frames were dropped",
+                *(f"left out {name}: {why}" for name, why in self.skipped.items()),
+            ]
+        )
+
     def fill(
         self, jobs: Mapping[str, Callable[[], Made]], *, progress: bool = True
     ) -> None:

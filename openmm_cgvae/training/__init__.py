@@ -4,6 +4,7 @@ from openmm_cgvae.training.config import PRESETS, Preset, TrainingConfig, config
 from openmm_cgvae.training.data import Batches, TrainingData
 from openmm_cgvae.training.many import TrainingMolecule
 from openmm_cgvae.training.run import train
+from openmm_cgvae.training.sets import training_molecules
 from openmm_cgvae.training.transferable import train_many
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "configure",
     "train",
     "train_many",
+    "training_molecules",
 ]
