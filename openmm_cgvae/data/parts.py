@@ -32,7 +32,7 @@ def write_json(path: Path, content: Any) -> None:
     write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
-def write_pdb(path: Path, pdb: app.PDBFile) -> None:
+def write_pdb(path: Path, pdb: app.PDBFile | app.Modeller) -> None:
     """Write a structure with a CONECT record for every bond.
 
     OpenMM itself leaves out the bonds inside standard residues, and MDAnalysis then
@@ -42,7 +42,7 @@ def write_pdb(path: Path, pdb: app.PDBFile) -> None:
     ----------
     path : Path
         The file to write, whole or not at all.
-    pdb : openmm.app.PDBFile
+    pdb : openmm.app.PDBFile or Modeller
         The structure.
     """
     temporary = path.with_name(f".{path.name}.partial")

@@ -58,7 +58,7 @@ class Fragment:
     @property
     def label(self) -> str:
         """Say where it is from, in a few words."""
-        return f"{self.source} chain {self.chain or '-'} {self.first}-{self.last}"
+        return f"{self.source} chain {self.chain} {self.first}-{self.last}"
 
 
 def structure_files(folders: Sequence[Path]) -> list[Path]:
@@ -122,7 +122,7 @@ def fragments_of(path: Path) -> Iterator[Fragment]:
     positions = structure.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
     for chain in structure.topology.chains():
         for run in _unbroken(chain, positions):
-            yield _fragment(path.name, chain.id, run, positions)
+            yield _fragment(path.name, chain.id.strip() or "-", run, positions)
 
 
 def pieces(fragment: Fragment) -> Iterator[Fragment]:

@@ -20,6 +20,8 @@ VARIANTS = {
     "E": ("GLU", "GLU", "GLU", "GLH"),
     "K": ("LYS", "LYS", "LYS", "LYN"),
 }
+# Amber has no neutral ones at charged ends.
+CHARGED = {"ASH": "ASP", "GLH": "GLU", "LYN": "LYS"}
 N_ATTEMPTS = 4
 LARGEST_SEED = 2**31 - 1
 # Caps are made from an alanine: what is kept of it, and what it is called there.
@@ -87,7 +89,9 @@ def build_peptide(sequence: str, generator: np.random.Generator) -> Peptide:
     for number, letter in enumerate(letters):
         is_cap = number < capped[0] or number >= len(letters) - capped[1]
         choices = () if is_cap else VARIANTS.get(letter, ())
-        variants.append(str(generator.choice(choices)) if choices else None)
+        drawn = str(generator.choice(choices)) if choices else None
+        is_end = number in (0, len(letters) - 1)
+        variants.append(CHARGED.get(drawn, drawn) if is_end and drawn else drawn)
     modeller = _without_hydrogens(heavy, capped)
     seed = int(generator.integers(1, LARGEST_SEED))
     add_hydrogens(modeller, seed, variants)
