@@ -13,7 +13,8 @@ import pytest
 from openmm_cgvae import pretrained
 from openmm_cgvae.backmapper import Backmapper
 from openmm_cgvae.checkpoint import save_model
-from openmm_cgvae.cli import main, make_parser
+from openmm_cgvae.cli import main, make_parser, simulating
+from openmm_cgvae.data.systems import SYSTEMS
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import ModelConfig
 from openmm_cgvae.pretrained import load_model
@@ -403,6 +404,63 @@ class TestStopped:
         whole = load_model(tmp_path / "whole.cgvae").state_dict()
         for name, tensor in whole.items():
             np.testing.assert_array_equal(stopped[name].numpy(), tensor.numpy())
+
+
+class TestMany:
+    """From random peptides to a model for any protein."""
+
+    SET = ("--n-peptides", 2, "--seed", 200, "--frames-of-peptide", 4)
+    BRIEF = ("--equilibration-ps", 0.1, "--interval-ps", 0.04)
+    SMALL = (*SHALLOW, "--n-channels", "28", "--n-radial", "4", "--batch-size", "8")
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def peptides(cls, folder):
+        run("simulate", "peptides", "--output", folder / "set", *cls.SET, *cls.BRIEF)
+        return folder / "set"
+
+    @pytest.mark.parametrize("beads", ["alpha-carbon", "martini3"])
+    def test_trains_on_peptides(self, peptides, beads, tmp_path):
+        words = ("--molecules", peptides, "--beads", beads, *self.SMALL)
+        output = tmp_path / "any.cgvae"
+        run("train", *words, "--n-epochs", 2, "--output", output)
+        model = load_model(output)
+        assert model.kinds.beads == beads
+        assert model.provenance["preset"] == "transferable"
+        source = model.provenance["source"]["set"]
+        assert (source["n_molecules"], source["n_frames"]) == (2, 8)
+        # A finished run is only read.
+        run("train", *words, "--n-epochs", 2, "--output", output)
+        again = load_model(output).state_dict()
+        for name, weight in model.state_dict().items():
+            np.testing.assert_array_equal(again[name].numpy(), weight.numpy())
+
+    def test_a_set_is_continued(self, peptides, capsys):
+        run("simulate", "peptides", "--output", peptides, *self.SET, *self.BRIEF)
+        said = capsys.readouterr().out
+        assert said.startswith("2 molecules with 8 frames in ")
+
+    @pytest.mark.parametrize(
+        ("words", "sentence"),
+        [
+            ((), "train was given no data; give --topology"),
+            (("--beads", "residue"), "train was given --beads; give --topology"),
+            (
+                ("--molecules", "m", "--beads", "residue", "--trajectory", "t.xtc"),
+                "was given --molecules and --beads and --trajectory; give",
+            ),
+            (("--molecules", "m", "--beads", "resi"), "`family` is 'resi' but must"),
+            (
+                ("--molecules", "m", "--beads", "residue"),
+                "'m', which has no index.json",
+            ),
+        ],
+    )
+    def test_what_is_missing(self, words, sentence, tmp_path, refused):
+        assert sentence in refused("train", *words, "--output", tmp_path / "m.cgvae")
+
+    def test_names_of_systems_are_those_of_the_package(self):
+        assert tuple(SYSTEMS) == simulating.SYSTEMS
 
 
 class TestHelp:

@@ -73,7 +73,7 @@ def kinase():
 @pytest.fixture(scope="module")
 def peptides():
     generator = np.random.default_rng(3)
-    return [build_peptide("IHTDVKEL", generator) for _ in range(4)]
+    return [build_peptide("IHTDVKEL", generator) for _ in range(3)]
 
 
 @pytest.fixture(scope="module")
