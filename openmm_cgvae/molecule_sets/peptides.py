@@ -79,7 +79,7 @@ def build_peptide(sequence: str, generator: np.random.Generator) -> Peptide:
     Examples
     --------
     >>> build_peptide("GH", np.random.default_rng(0)).variants
-    ('HID',)
+    (None, 'HID', None)
     """
     capped = bool(generator.random() < 0.5), bool(generator.random() < 0.5)
     temperature = float(generator.choice(TEMPERATURES))
