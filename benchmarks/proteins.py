@@ -24,7 +24,11 @@ from MDAnalysisTests import datafiles
 
 from openmm_cgvae import AtomisticEnsemble, Backmapper, metrics
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.proteins import canonical_protein, family_mapping
+from openmm_cgvae.proteins import (
+    canonical_protein,
+    family_mapping,
+    protein_from_beads,
+)
 from openmm_cgvae.topology import AtomTable
 from openmm_cgvae.torsions import backbone_torsions, side_chain_torsions
 from openmm_cgvae.transformations import coarse_grain
@@ -98,8 +102,23 @@ def backmapped(
     beads = coarse_grain(atoms, mapping)
     Backmapper(beads).sample(n=1, seed=0)  # the first one loads libraries
     start = time.process_time()
-    samples = Backmapper(beads).sample(n=n_samples, seed=1)
-    return samples, time.process_time() - start
+    protein = protein_from_beads(beads, protonation=protonation_of(table))
+    samples = Backmapper(protein).sample(n=n_samples, seed=1)
+    seconds = time.process_time() - start
+    if samples.atom_table.names != table.names:
+        raise ValueError("the beads were taken for another protein")
+    return samples, seconds
+
+
+def protonation_of(table: AtomTable) -> dict[int, str]:
+    """Tell the tautomers of histidine, which beads do not show."""
+    found = {}
+    for residue in np.flatnonzero(np.array(table.residue_names) == "HIS"):
+        names = np.array(table.names)[table.residue_of_atom == residue]
+        has_delta, has_epsilon = "HD1" in names, "HE2" in names
+        if has_delta:
+            found[int(residue)] = "HIP" if has_epsilon else "HID"
+    return found
 
 
 def of_peers(folder: Path, name: str, table: AtomTable) -> dict[str, np.ndarray]:
