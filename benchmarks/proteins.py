@@ -24,6 +24,7 @@ from MDAnalysisTests import datafiles
 
 from openmm_cgvae import AtomisticEnsemble, Backmapper, metrics
 from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.molecules import part_of
 from openmm_cgvae.proteins import (
     canonical_protein,
     family_mapping,
@@ -121,17 +122,20 @@ def protonation_of(table: AtomTable) -> dict[int, str]:
     return found
 
 
-def of_peers(folder: Path, name: str, table: AtomTable) -> dict[str, np.ndarray]:
-    """Read what other programs made, [n, n_atoms, 3] of each."""
+def of_peers(folder: Path, name: str, heavy: AtomTable) -> dict[str, np.ndarray]:
+    """Read the heavy atoms that other programs made, [n, n_atoms, 3] of each."""
     found: dict[str, list[np.ndarray]] = {}
+    wanted = list(zip(heavy.residue_of_atom.tolist(), heavy.names, strict=True))
     for file in sorted(folder.glob(f"{name}_*_*.pdb")):
-        universe = mda.Universe(file)
-        theirs, order = canonical_protein(universe)
-        if theirs.names != table.names:
-            print(f"{file.name} has other atoms than {name}; left out")
+        atoms = mda.Universe(file).select_atoms("protein")
+        index = np.unique(atoms.resindices, return_inverse=True)[1].tolist()
+        places = dict(zip(zip(index, atoms.names, strict=True), atoms, strict=True))
+        if not set(wanted) <= set(places):
+            print(f"{file.name} lacks atoms of {name}; left out")
             continue
-        positions = universe.atoms.positions[order].astype(np.float64)
-        found.setdefault(file.stem.split("_")[-2], []).append(positions)
+        made = [places[key].position for key in wanted]
+        program = file.stem.split("_")[-2]
+        found.setdefault(program, []).append(np.array(made, dtype=np.float64))
     return {program: np.array(made) for program, made in found.items()}
 
 
@@ -185,9 +189,10 @@ def main() -> None:
             options.output.write_text(json.dumps(results, indent=1))
             print(f"done: {name}, {family}", flush=True)
         if options.peers:
-            mapping = family_mapping(table, "alpha-carbon")
-            for program, made in of_peers(options.peers, name, table).items():
-                row = measure(table, mapping, truth, made)
+            heavy = part_of(table, table.is_heavy)
+            mapping = family_mapping(heavy, "alpha-carbon")
+            for program, made in of_peers(options.peers, name, heavy).items():
+                row = measure(heavy, mapping, truth[table.is_heavy], made)
                 results[f"{name}, {program}"] = {k: float(v) for k, v in row.items()}
     options.output.write_text(json.dumps(results, indent=1))
     print(table_of(results))
