@@ -132,14 +132,19 @@ def refuse_lone_residues(residues: BeadResidues, is_joined: np.ndarray) -> None:
         )
 
 
-def distances_between(
-    a: np.ndarray, b: np.ndarray, box: np.ndarray | None
-) -> np.ndarray:
-    """Give the distance of each point to its partner, the nearest image if periodic."""
+def vectors_between(a: np.ndarray, b: np.ndarray, box: np.ndarray | None) -> np.ndarray:
+    """Give the vectors from points to their partners, by the nearest image."""
     vectors = np.ascontiguousarray(b - a, dtype=np.float64)
     if box is not None and box.all() and len(vectors):
         vectors = minimize_vectors(vectors, box)
-    return np.linalg.norm(vectors, axis=1)
+    return vectors
+
+
+def distances_between(
+    a: np.ndarray, b: np.ndarray, box: np.ndarray | None
+) -> np.ndarray:
+    """Give the distances of points to their partners, by the nearest image."""
+    return np.linalg.norm(vectors_between(a, b, box), axis=1)
 
 
 def told_apart(residues: BeadResidues, is_joined: np.ndarray) -> tuple[str, ...]:

@@ -89,7 +89,9 @@ def protein_from_beads(
     refuse_lone_residues(residues, chains.is_joined)
     variants, named = choose_variants(residues, protonation)
     places = positions_of(residues.atoms, _telling(residues, order, "SC1"))
-    pairs, bridged = find_bridges(residues, variants, places, family, disulfides)
+    pairs, bridged = find_bridges(
+        residues, variants, places, chains.is_joined, family, disulfides
+    )
     templates, ended = with_bridges_and_ends(
         residues, variants, pairs, chains.is_joined
     )

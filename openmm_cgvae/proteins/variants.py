@@ -62,6 +62,7 @@ def find_bridges(
     residues: BeadResidues,
     variants: Sequence[str],
     where: np.ndarray | None,
+    is_joined: np.ndarray,
     family: str,
     disulfides: Any,
 ) -> tuple[np.ndarray, Notes]:
@@ -75,6 +76,8 @@ def find_bridges(
         Their variants.
     where : ndarray, shape (n_residues, 3), or None
         The bead of each that tells [Angstrom].
+    is_joined : ndarray of bool, shape (n_residues,)
+        Whether a residue is bonded to the next.
     family : str
         Family of the beads.
     disulfides : "auto" or sequence of (int, int)
@@ -97,7 +100,7 @@ def find_bridges(
     cysteines = np.flatnonzero(np.isin(variants, ["CYS", "CYX"]))
     if where is None or len(cysteines) < 2:
         return np.empty((0, 2), dtype=np.int64), ()
-    pairs = near_pairs(where[cysteines], cysteines, family, residues.atoms.dimensions)
+    pairs = near_pairs(where, cysteines, is_joined, family, residues.atoms.dimensions)
     spelled = [
         f"{residues.label(i)} and {residues.label(j)}" for i, j in pairs.tolist()
     ]

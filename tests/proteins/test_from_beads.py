@@ -6,7 +6,8 @@ from pathlib import Path
 import MDAnalysis as mda
 import numpy as np
 import pytest
-from MDAnalysisTests.datafiles import PSF, PDB_small
+from MDAnalysis.lib.distances import self_capped_distance
+from MDAnalysisTests.datafiles import PSF, PDB_small, PDB_sub_dry
 from openmm import app
 
 from openmm_cgvae.data import data_path
@@ -133,9 +134,9 @@ def test_two_thousand_residues_are_built_in_a_second():
 
 @pytest.mark.parametrize("family", ["alpha-carbon", "martini3"])
 def test_cysteines_that_are_near_are_bridged(family):
-    # A hairpin of alpha carbons, 5.5 A between the strands.
-    up = [[3.6 * i, 0.0, 0.0] for i in range(4)]
-    places = [*up, [13.6, 3.0, 2.0], *([x, 5.5, 0.0] for x, _, _ in reversed(up))]
+    # A hairpin, its cysteines kinked towards each other.
+    up = [[3.3 * i, -1.0 if i % 2 == 0 else 0.8, 0.0] for i in range(4)]
+    places = [*up, [12.0, 3.6, 1.0], *([x, 7.2 - y, 0.0] for x, y, _ in reversed(up))]
     sequence = ["GLY", "CYS", "GLY", "SER", "GLY", "SER", "GLY", "CYS", "GLY"]
     if family == "alpha-carbon":
         beads = alpha_carbons(sequence, positions=places)
@@ -150,6 +151,20 @@ def test_cysteines_that_are_near_are_bridged(family):
     assert apart.atom_table.names.count("HG") == 4
 
 
+def test_bridges_of_a_toxin_are_told_from_its_alpha_carbons():
+    # Eight cysteines crowd together: the nearest alpha carbons are not the bonded ones.
+    atoms = mda.Universe(PDB_sub_dry, to_guess=[]).select_atoms("protein")
+    table = protein_from_beads(atoms.select_atoms("name CA")).atom_table
+    names = np.array(table.names)
+    bonds = table.bonds[(names[table.bonds] == "SG").all(axis=1)]
+    bridged = {tuple(pair) for pair in table.residue_of_atom[bonds].tolist()}
+    sulphurs = atoms.select_atoms("resname CYS and name SG")
+    pairs = self_capped_distance(sulphurs.positions, 2.3, return_distances=False)
+    places = np.searchsorted(atoms.residues.resindices, sulphurs.resindices)
+    assert bridged == {tuple(sorted(pair)) for pair in places[pairs].tolist()}
+    assert len(bridged) == 4
+
+
 def hairpin_of_martini(sequence, places):
     names, residues, where = [], [], []
     for residue, (name, place) in enumerate(zip(sequence, places, strict=True)):
@@ -157,7 +172,7 @@ def hairpin_of_martini(sequence, places):
         where.append(place)
         if name != "GLY":
             names.append("SC1")
-            where.append([place[0], 2.75 + 0.45 * (place[1] - 2.75), place[2]])
+            where.append([place[0], 3.6 + 0.3 * (place[1] - 3.6), place[2]])
         residues += [residue] * (len(names) - len(residues))
     return make_beads(names, sequence, residues, positions=where)
 
