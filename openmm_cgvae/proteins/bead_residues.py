@@ -1,6 +1,7 @@
 """The residues of a protein among beads of any kind."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any
 
 import MDAnalysis as mda
@@ -59,6 +60,21 @@ class BeadResidues:
     def n_residues(self) -> int:
         """Number of residues."""
         return len(self.names)
+
+    def only(self, is_kept: np.ndarray) -> "BeadResidues":
+        """Give some of the residues; the others count as no protein."""
+        rank = np.append(np.where(is_kept, np.cumsum(is_kept) - 1, -1), [-1])
+        return replace(
+            self,
+            residue_of_bead=rank[self.residue_of_bead],
+            first_beads=self.first_beads[is_kept],
+            raw_names=tuple(compress(self.raw_names, is_kept)),
+            names=tuple(compress(self.names, is_kept)),
+            ids=tuple(compress(self.ids, is_kept)),
+            insertion_codes=tuple(compress(self.insertion_codes, is_kept)),
+            chain_ids=tuple(compress(self.chain_ids, is_kept)),
+            segments=self.segments[is_kept],
+        )
 
     def label(self, residue: int) -> str:
         """Name a residue in a sentence."""

@@ -1,6 +1,7 @@
 """Where the chains of a protein begin and end."""
 
 from dataclasses import dataclass
+from itertools import compress
 from string import ascii_uppercase
 
 import MDAnalysis as mda
@@ -120,16 +121,36 @@ def _are_bonded(atoms: "mda.AtomGroup", which: np.ndarray) -> np.ndarray:
     )
 
 
-def refuse_lone_residues(residues: BeadResidues, is_joined: np.ndarray) -> None:
-    """Make sure that no residue is a chain of its own."""
-    is_bonded_before = np.append([False], is_joined[:-1])
-    lone = np.flatnonzero(~is_joined & ~is_bonded_before)
-    if len(lone):
-        labels = shortlist([residues.label(residue) for residue in lone.tolist()])
+def without_lone_residues(
+    residues: BeadResidues, chains: Chains
+) -> tuple[BeadResidues, Chains]:
+    """Leave out residues that are chains of their own, with a note.
+
+    They are ligands or what gaps leave; force fields have no free amino acids.
+
+    Raises
+    ------
+    ValueError
+        If no other is left.
+    """
+    is_bonded = chains.is_joined | np.append([False], chains.is_joined[:-1])
+    if is_bonded.all():
+        return residues, chains
+    labels = shortlist(
+        [residues.label(residue) for residue in np.flatnonzero(~is_bonded).tolist()]
+    )
+    if not is_bonded.any():
         raise ValueError(
-            f"`beads` has residues bonded to no other: {labels}; there is no force "
-            "field for free amino acids, so leave them out"
+            f"`beads` has no residues that are bonded to each other, only {labels}; "
+            "there is no force field for free amino acids"
         )
+    note = f"{labels} is bonded to no other residue and left out"
+    kept = Chains(
+        chains.is_joined[is_bonded],
+        tuple(compress(chains.chain_ids, is_bonded)),
+        (*chains.notes, note),
+    )
+    return residues.only(is_bonded), kept
 
 
 def vectors_between(a: np.ndarray, b: np.ndarray, box: np.ndarray | None) -> np.ndarray:

@@ -14,7 +14,7 @@ from openmm_cgvae.proteins.bead_residues import (
 from openmm_cgvae.proteins.chains import (
     find_chains,
     positions_of,
-    refuse_lone_residues,
+    without_lone_residues,
 )
 from openmm_cgvae.proteins.families import checked_family, family_mapping
 from openmm_cgvae.proteins.recognition import family_beads, family_of
@@ -86,7 +86,8 @@ def protein_from_beads(
     order = family_beads(residues, checked_family(family))
     refuse_unknown_residues(residues, order, family)
     chains = find_chains(residues, _telling(residues, order, "BB"), family)
-    refuse_lone_residues(residues, chains.is_joined)
+    residues, chains = without_lone_residues(residues, chains)
+    order = order[residues.residue_of_bead[order] >= 0]
     variants, named = choose_variants(residues, protonation)
     places = positions_of(residues.atoms, _telling(residues, order, "SC1"))
     pairs, bridged = find_bridges(

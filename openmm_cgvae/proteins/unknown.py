@@ -3,7 +3,7 @@
 import numpy as np
 
 from openmm_cgvae.proteins.bead_residues import BeadResidues, has_positions, shortlist
-from openmm_cgvae.proteins.chains import REACH, distances_between
+from openmm_cgvae.proteins.chains import FAR, REACH, distances_between
 
 IONS = frozenset({"CA", "CAL", "CA2+", "CA+2", "ION"})  # their beads may be named CA
 
@@ -52,6 +52,7 @@ def refuse_unknown_residues(
     if has_positions(atoms):
         where = atoms.positions.astype(np.float64)
         distances = distances_between(where[here], where[following], atoms.dimensions)
+        is_near &= distances < FAR * REACH[family]
         is_near |= distances < REACH[family]
     is_bonded &= is_near
     touches = np.zeros(len(places), dtype=np.int64)

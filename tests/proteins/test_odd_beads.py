@@ -97,6 +97,16 @@ BUILT = {
         "ALA GLY SER ALA",
         "family='residue'",
     ),
+    "an amino acid as a ligand": (
+        alpha_carbons("ALA GLY ASP", positions=FAR[:3]),
+        "ALA GLY",
+        "ASP 3 is bonded to no other residue",
+    ),
+    "a ligand that has a CA": (
+        alpha_carbons("ALA GLY SAH", positions=FAR[:3]),
+        "ALA GLY",
+        "",
+    ),
     "calcium after": (alpha_carbons("ALA GLY CA"), "ALA GLY", ""),
     "Martini with virtual sites": (with_sites(), "ALA GLY", ""),
     "Martini that could be either": (martini("GLY SER", [0, 1]), "GLY SER", "family="),
@@ -127,7 +137,7 @@ REFUSED = {
     "bases": (alpha_carbons("A G A"), {}, "no amino acid"),
     "no beads": (four().select_atoms("name X"), {}, "is empty"),
     "beads twice": (four().atoms[[0, 0]], {}, "1 different"),
-    "one residue": (alpha_carbons("ALA"), {}, "bonded to no other: ALA 1"),
+    "one residue": (alpha_carbons("ALA"), {}, "bonded to each other, only ALA 1"),
     "only caps": (alpha_carbons("ACE NME"), {}, "no amino acid"),
     "atoms": (
         make_beads(["N", "CA", "N", "CA"], ["ALA", "GLY"], [0, 0, 1, 1]),
