@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import MDAnalysis as mda
 import numpy as np
 from MDAnalysis.lib.formats.libmdaxdr import XTCFile
-from openmm import app
 
 from openmm_cgvae.molecule_sets.shards import INDEX
 from openmm_cgvae.proteins import canonical_protein
@@ -76,7 +75,7 @@ def read_molecules(folder: str | os.PathLike[str]) -> Iterator[ReadMolecule]:
 
 def _read(stem: Path, entry: dict[str, Any]) -> ReadMolecule:
     try:
-        pdb = app.PDBFile(f"{stem}.pdb")
+        universe = mda.Universe(f"{stem}.pdb")
         with XTCFile(f"{stem}.xtc") as file:
             frames = np.array([frame.x for frame in file])
     except (OSError, ValueError) as error:
@@ -84,7 +83,7 @@ def _read(stem: Path, entry: dict[str, Any]) -> ReadMolecule:
             f"`folder` has the molecule {stem.name} in its {INDEX}, but its files "
             f"cannot be read ({error}); delete the entry and run the same command again"
         ) from error
-    n_atoms = pdb.topology.getNumAtoms()
+    n_atoms = len(universe.atoms)
     wanted = (entry["n_frames"], entry["n_atoms"], 3)
     if frames.shape != wanted or n_atoms != wanted[1]:
         raise ValueError(
@@ -92,6 +91,6 @@ def _read(stem: Path, entry: dict[str, Any]) -> ReadMolecule:
             f"shape {frames.shape}, but its {INDEX} says {wanted}; delete the entry "
             "and run the same command again"
         )
-    table, index = canonical_protein(mda.Universe(pdb))
+    table, index = canonical_protein(universe)
     positions = frames[:, index] * np.float32(ANGSTROM_PER_NM)
     return ReadMolecule(table, positions, entry)
