@@ -145,7 +145,7 @@ def relaxed(samples: AtomisticEnsemble, truth: np.ndarray) -> dict[str, float]:
         samples.atom_table,
         truth[None],
         mapping=samples.mapping,
-        bead_positions=samples.bead_positions,
+        bead_positions=samples.bead_positions[:1],
     )
     after, before = samples.relax(), original.relax()
     made = after.ensemble.positions_angstrom

@@ -15,6 +15,7 @@ import parmed
 from openmm_cgvae.converter import OpenMMConverter
 from openmm_cgvae.engines import write_any
 from openmm_cgvae.export import make_parmed, make_universe
+from openmm_cgvae.hands import hold_hands
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.openmm_system import ForceFieldLike, make_system
 from openmm_cgvae.relaxation import (
@@ -280,12 +281,10 @@ class AtomisticEnsemble(Sequence[AtomisticState]):
             recentre=recentre,
             platform=platform,
         )
+        box = None if self.box is None else self.box[0]
+        system = make_system(self.atom_table, forcefield, box=box)
         minimisation = minimise_restrained(
-            make_system(
-                self.atom_table,
-                forcefield,
-                box=None if self.box is None else self.box[0],
-            ),
+            hold_hands(system, self.atom_table.stereocentres),
             self.positions_angstrom,
             self.mapping,
             self.bead_positions,
