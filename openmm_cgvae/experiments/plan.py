@@ -120,8 +120,8 @@ SYSTEMS = {
                 # The largest of six beads may hold more than 64 atoms.
                 ("fast", 6): {"n_channels": 96, "kl_weight": 1e-2},
                 ("fast", 10): {"n_channels": 96},
-                ("fast", 20): {"kl_weight": 3e-3, "n_epochs": 12},
-                ("fast", 30): {"kl_weight": 3e-3, "n_epochs": 12},
+                ("fast", 20): {"n_channels": 128, "kl_weight": 3e-3, "n_epochs": 24},
+                ("fast", 30): {"n_channels": 128, "kl_weight": 3e-3, "n_epochs": 24},
             },
         ),
     )
