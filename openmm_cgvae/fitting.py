@@ -12,6 +12,9 @@ from openmm_cgvae.pretrained import find_model, find_model_of_family, load_model
 from openmm_cgvae.proteins import ProteinBeads, protein_from_beads
 from openmm_cgvae.recognition import check_bonds, recognise
 
+# Atoms of one bead would sit on it, those of two on the line through them.
+FEWEST_BEADS = 3
+
 
 @dataclass(frozen=True, eq=False)
 class Fit:
@@ -71,6 +74,8 @@ def fit_model(
             model = find_model(beads, allows_others=allows_others)
         except LookupError as error:
             protein = _protein_or(error, beads)
+            if protein.mapping.n_beads < FEWEST_BEADS:
+                raise error from None
             try:
                 model = find_model_of_family(protein.family)
             except LookupError:
@@ -124,6 +129,12 @@ def _fit_protein(
             f"`universe` has a protein of {protein.atom_table.n_residues} residues "
             f"and other beads, {spell(bead_names_of(others))}; select the protein, or "
             "give unknown='drop' to leave out the rest or 'keep' to have it beside it"
+        )
+    if protein.mapping.n_beads < FEWEST_BEADS:
+        raise ValueError(
+            f"`universe` has a protein of {protein.mapping.n_beads} beads, but the "
+            f"directions between at least {FEWEST_BEADS} are needed to place atoms off "
+            "a line; give a longer chain"
         )
     molecule = Molecule(protein.atom_table, protein.mapping)
     ready = model.for_molecule(molecule) if isinstance(model, CGVAE) else model

@@ -1,8 +1,11 @@
 """Models and mapping schemes of other packages, known by their entry points."""
 
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from typing import Any
 
+# Where a package has imported the backport of importlib.metadata, entry points are of
+# its class and not of the standard library's.
+EntryPoint = Any
 MODELS = "openmm_cgvae.models"
 SCHEMES = "openmm_cgvae.schemes"
 

@@ -106,6 +106,13 @@ def test_a_model_of_one_molecule_is_refused_for_a_protein():
         Backmapper(protein, model="alanine-dipeptide-3")
 
 
+def test_two_residues_are_too_few():
+    with pytest.raises(ValueError, match="at least 3 are needed"):
+        Backmapper(trace(["ALA", "GLY"]), model="protein-alpha-carbon")
+    with pytest.raises(LookupError, match="which no shipped model has"):
+        Backmapper(trace(["ALA", "GLY"]))
+
+
 def test_the_same_seed_gives_the_same_atoms_in_any_batch():
     one, many = (
         Backmapper(trace(), batch_size=size).sample(n=5, seed=2).positions_angstrom

@@ -102,7 +102,8 @@ class Model(nn.Module, ABC):
     def _known(self) -> Molecule:
         if self.molecule is None:
             raise ValueError(
-                "`model` is not for a certain molecule; take model.for_molecule(...), "
-                f"or make it with {type(self).__name__}(..., molecule=)"
+                "`model` was made without a molecule; give "
+                f"{type(self).__name__}(..., molecule=), or take model.for_molecule() "
+                "of a model for many"
             )
         return self.molecule
