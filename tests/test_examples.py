@@ -78,6 +78,9 @@ class TestInFull:
         assert text.count("10000 frames") == 2
         assert text.splitlines()[-1] == "the same"
 
+    # GromacsTopFile of OpenMM leaves its file open.
+    @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
     def test_a_box_of_a_hundred_dipeptides(self, run, tmp_path):
         made, _ = run("box_of_dipeptides")
         assert abs(made["difference"]) < 0.05
