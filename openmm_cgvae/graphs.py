@@ -18,6 +18,7 @@ N_BONDS_OF_CLOSE_PAIRS = 2  # the paper's "order for multi-hop graph", Table 4
 N_REFERENCES = 6  # beads that each bead orients itself by
 FARTHEST_RELATION = 4  # bonds; beads farther away by bonds are not told apart
 N_RELATIONS = 2 * FARTHEST_RELATION
+LARGEST_PAIR_MATRIX = 256  # atoms
 SEARCH_MARGIN = 0.01  # more than float32 rounds at 10^4 A [A]
 
 
@@ -154,7 +155,12 @@ class GraphBatch:
     beads or atoms, ``beads_each`` and ``atoms_each`` say how many, so that small
     molecules can be handled as dense blocks. ``is_pooled`` says that losses are means
     over the whole batch: for copies of one molecule that is the same as the paper's
-    means over molecules, and takes less work.
+    means over molecules, and takes less work. ``largest_bead`` is the number of atoms
+    of the largest bead, and so of the channels that atoms read.
+
+    Where all are copies of one small molecule, ``pair_matrix`` has a row for every
+    close pair of it that takes the position of the second atom from that of the first:
+    a matrix product and its slope are faster than to gather and to scatter rows.
     """
 
     atom_types: Int[Tensor, " n_atoms"]
@@ -168,10 +174,12 @@ class GraphBatch:
     molecule_of_bead: Int[Tensor, " n_beads"]
     n_molecules: int
     is_pooled: bool
+    largest_bead: int
     atoms_each: int | None
     beads_each: int | None
     bead_positions: Float[Tensor, "n_beads 3"]
     atom_positions: Float[Tensor, "n_atoms 3"] | None = None
+    pair_matrix: Float[Tensor, "pairs_each atoms_each"] | None = None
 
     @property
     def n_beads(self) -> int:
@@ -239,16 +247,18 @@ def collate(
     GraphBatch
         The batch.
     """
+    are_copies = all(graph is graphs[0] for graph in graphs)
     n_atoms = torch.tensor([graph.n_atoms for graph in graphs])
     n_beads = torch.tensor([graph.n_beads for graph in graphs])
     atom_starts = (n_atoms.cumsum(0) - n_atoms).tolist()
     bead_starts = (n_beads.cumsum(0) - n_beads).tolist()
     weights = torch.cat([graph.weights for graph in graphs])
+    channels = torch.cat([graph.channel_of_atom for graph in graphs])
     index = torch.arange(len(graphs))
     return GraphBatch(
         atom_types=torch.cat([graph.atom_types for graph in graphs]),
         bead_of_atom=_shifted([graph.bead_of_atom for graph in graphs], bead_starts),
-        channel_of_atom=torch.cat([graph.channel_of_atom for graph in graphs]),
+        channel_of_atom=channels,
         weights=weights,
         close_pairs=_shifted([graph.close_pairs for graph in graphs], atom_starts),
         references=_shifted([graph.references for graph in graphs], bead_starts),
@@ -256,7 +266,9 @@ def collate(
         molecule_of_atom=index.repeat_interleave(n_atoms),
         molecule_of_bead=index.repeat_interleave(n_beads),
         n_molecules=len(graphs),
-        is_pooled=is_pooled or all(graph is graphs[0] for graph in graphs),
+        is_pooled=is_pooled or are_copies,
+        largest_bead=int(channels.max()) + 1,
+        pair_matrix=_pair_matrix(graphs[0]) if are_copies else None,
         atoms_each=int(n_atoms[0]) if len(set(n_atoms.tolist())) == 1 else None,
         beads_each=int(n_beads[0]) if len(set(n_beads.tolist())) == 1 else None,
         bead_positions=(
@@ -339,6 +351,16 @@ def radius_edges(
     receivers, senders = positions.detach()[edges]
     inside = torch.linalg.vector_norm(senders - receivers, dim=-1) < cutoff
     return edges[:, inside]
+
+
+def _pair_matrix(graph: MoleculeGraph) -> Tensor | None:
+    """Make the matrix of the differences of close pairs, if it is small."""
+    if graph.n_atoms > LARGEST_PAIR_MATRIX:
+        return None
+    matrix = torch.zeros(len(graph.close_pairs), graph.n_atoms).to(graph.weights)
+    for column, sign in zip(graph.close_pairs.T, (1.0, -1.0), strict=True):
+        matrix[torch.arange(len(matrix)), column] = sign
+    return matrix
 
 
 def _shifted(parts: Sequence[Tensor], starts: Sequence[int]) -> Tensor:

@@ -40,6 +40,15 @@ class LossTerms:
     bond_length: Tensor
     kl_divergence: Tensor
 
+    def to_dict(self) -> dict[str, Tensor]:
+        """Give the terms by their names."""
+        return {
+            "total": self.total,
+            "reconstruction": self.reconstruction,
+            "bond_length": self.bond_length,
+            "kl_divergence": self.kl_divergence,
+        }
+
 
 def reconstruction(positions: Tensor, batch: GraphBatch) -> Float[Tensor, ""]:
     """Mean over atoms of the squared displacement, L_MSD [A^2] (section 4.4).
@@ -166,8 +175,8 @@ def objective(
     model: Model,
     batch: GraphBatch,
     result: Reconstruction,
-    bond_weight: float,
-    kl_weight: float,
+    bond_weight: float | Tensor,
+    kl_weight: float | Tensor,
 ) -> LossTerms:
     r"""Put the terms together.
 
@@ -186,7 +195,7 @@ def objective(
         The reference, with atom positions.
     result : Reconstruction
         What the model made of it.
-    bond_weight, kl_weight : float
+    bond_weight, kl_weight : float or Tensor
         gamma and beta.
 
     Returns
@@ -230,8 +239,12 @@ def _pair_errors(positions: Tensor, batch: GraphBatch) -> tuple[Tensor, Tensor]:
 
 
 def _pair_distances(positions: Tensor, batch: GraphBatch) -> Tensor:
-    first, second = batch.close_pairs.unbind(1)
-    return torch.linalg.vector_norm(positions[first] - positions[second], dim=-1)
+    if batch.pair_matrix is None:
+        first, second = batch.close_pairs.unbind(1)
+        return torch.linalg.vector_norm(positions[first] - positions[second], dim=-1)
+    columns = positions.reshape(batch.n_molecules, -1, 3).transpose(0, 1).flatten(1)
+    gaps = (batch.pair_matrix @ columns).unflatten(1, (-1, 3))
+    return torch.linalg.vector_norm(gaps, dim=-1).T.flatten()
 
 
 def _molecule_mean(

@@ -93,6 +93,7 @@ def permuted_atoms(batch, order):
         weights=batch.weights[order],
         close_pairs=place[batch.close_pairs],
         atom_positions=batch.atom_positions[order],
+        pair_matrix=None,
     )
 
 
@@ -316,6 +317,8 @@ def _joined(first, second):
         ),
         n_molecules=first.n_molecules + second.n_molecules,
         is_pooled=False,
+        largest_bead=max(first.largest_bead, second.largest_bead),
+        pair_matrix=None,
         atoms_each=None,
         beads_each=None,
         bead_positions=torch.cat([first.bead_positions, second.bead_positions]),

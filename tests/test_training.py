@@ -13,6 +13,7 @@ import torch
 from small import BEADS, SIZES, peptide, trembling
 
 import openmm_cgvae.training.loop as loop
+import openmm_cgvae.training.stages as stages
 from openmm_cgvae.frames import Frames, block_split
 from openmm_cgvae.graphs import MoleculeGraph, atom_types_of
 from openmm_cgvae.mapping import Mapping
@@ -41,7 +42,7 @@ def mapping():
     return Mapping(BEADS, weights=np.arange(1.0, 23.0))
 
 
-def short(universe, mapping, folder=None, model=None, **options):
+def short(universe, mapping, folder=None, model=None, compiles=None, **options):
     defaults = {"n_epochs": 3, "batch_size": 32, "learning_rate": 5e-3}
     defaults["polish_epochs"] = 0
     return train(
@@ -51,6 +52,7 @@ def short(universe, mapping, folder=None, model=None, **options):
         training_options={**defaults, **options},
         run_directory=folder,
         progress=False,
+        compiles=compiles,
     )
 
 
@@ -83,15 +85,15 @@ def kill_after_epoch(monkeypatch):
     """Make training die once, in the step after an epoch was kept."""
 
     def arm(epoch):
-        step = loop._Objective.training_step
+        step = stages.Objective.training_step
 
         def dying_step(self, batch, index):
             if self.current_epoch > epoch and index == 1:
-                monkeypatch.setattr(loop._Objective, "training_step", step)
+                monkeypatch.setattr(stages.Objective, "training_step", step)
                 raise Killed
             return step(self, batch, index)
 
-        monkeypatch.setattr(loop._Objective, "training_step", dying_step)
+        monkeypatch.setattr(stages.Objective, "training_step", dying_step)
 
     return arm
 
@@ -139,7 +141,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(
 ):
     # The rate falls after every epoch, better or not, so that a scheduler that
     # missed a step is seen.
-    monkeypatch.setattr(loop, "PATIENCE", -1)
+    monkeypatch.setattr(stages, "PATIENCE", -1)
     options = {
         "n_epochs": 4,
         "schedule": schedule,
@@ -182,7 +184,7 @@ def test_ctrl_c_stays_ctrl_c(universe, mapping, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop._Objective, "training_step", interrupted)
+        patch.setattr(stages.Objective, "training_step", interrupted)
         with pytest.raises(KeyboardInterrupt):
             short(universe, mapping, tmp_path)
     assert signal.getsignal(signal.SIGINT) is handler
@@ -191,14 +193,14 @@ def test_ctrl_c_stays_ctrl_c(universe, mapping, tmp_path, monkeypatch):
 def test_the_best_weights_are_used_and_not_the_last(
     universe, mapping, tmp_path, monkeypatch
 ):
-    losses = loop._Objective.losses
+    losses = stages.Objective.losses
 
-    def worse_later(self, batch, noise):
-        found = losses(self, batch, noise)
+    def worse_later(self, batch, noise, *weights):
+        found = losses(self, batch, noise, *weights)
         worse = 0.0 if self.training else 1000.0 * self.current_epoch
         return {**found, "total": found["total"] + worse}
 
-    monkeypatch.setattr(loop._Objective, "losses", worse_later)
+    monkeypatch.setattr(stages.Objective, "losses", worse_later)
     model = short(universe, mapping, tmp_path, n_epochs=2)
     kept = {
         name: torch.load(tmp_path / name, weights_only=True)
@@ -328,13 +330,13 @@ def test_too_few_frames_are_refused(mapping):
 
 
 def test_a_training_that_diverges_says_so(universe, mapping, monkeypatch):
-    losses = loop._Objective.losses
+    losses = stages.Objective.losses
 
     def not_a_number(*arguments):
         found = losses(*arguments)
         return {**found, "total": found["total"] * math.nan}
 
-    monkeypatch.setattr(loop._Objective, "losses", not_a_number)
+    monkeypatch.setattr(stages.Objective, "losses", not_a_number)
     with pytest.raises(ValueError, match="not numbers in every epoch; lower learn"):
         short(universe, mapping, n_epochs=1)
 
@@ -569,7 +571,7 @@ def test_polishing_mends_the_bonds_of_samples(universe, mapping, tmp_path):
 
 def test_a_run_killed_while_polishing_goes_on(universe, mapping, tmp_path, monkeypatch):
     expected = short(universe, mapping, tmp_path / "whole", **STAGES)
-    step = loop._Polish.training_step
+    step = stages.Polish.training_step
 
     def dying_step(self, batch, index):
         if self.current_epoch == 1:
@@ -577,7 +579,7 @@ def test_a_run_killed_while_polishing_goes_on(universe, mapping, tmp_path, monke
         return step(self, batch, index)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop._Polish, "training_step", dying_step)
+        patch.setattr(stages.Polish, "training_step", dying_step)
         with pytest.raises(ConnectionAbortedError):
             short(universe, mapping, tmp_path / "killed", **STAGES)
     found = short(universe, mapping, tmp_path / "killed", **STAGES)

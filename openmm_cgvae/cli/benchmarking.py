@@ -7,6 +7,7 @@ from typing import Any
 
 from openmm_cgvae.cli.options import (
     Arguments,
+    add_compile,
     add_fields,
     add_verb,
     count,
@@ -77,6 +78,7 @@ def add_benchmark(verbs: Any) -> None:
     verb.add_argument(
         "--quick", action="store_true", help="tiny sizes, to see that it runs"
     )
+    add_compile(verb)
     verb.add_argument("--no-figures", action="store_true", help="tables alone")
 
 
@@ -120,6 +122,7 @@ def _benchmark(arguments: Arguments) -> None:
         arguments.output,
         command=arguments.command,
         draws=not arguments.no_figures,
+        compiles=arguments.compiles,
     )
     sys.stdout.write(f"{result}\n")
 

@@ -51,6 +51,17 @@ def add_mapping(verb: Any, *, required: bool = True) -> None:
     verb.add_argument("--mapping", required=required, help=MAPPING_HELP)
 
 
+def add_compile(verb: Any) -> None:
+    """Add the option that compiles training steps."""
+    verb.add_argument(
+        "--compile",
+        dest="compiles",
+        action=argparse.BooleanOptionalAction,
+        help="compile training steps, which takes a C++ compiler a minute and then "
+        "saves time; by default where a training is long enough to gain by it",
+    )
+
+
 def add_output(verb: argparse.ArgumentParser, text: str) -> None:
     """Add the option for the file that is written."""
     verb.add_argument("--output", required=True, type=file_to_write, help=text)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from openmm_cgvae.cli.options import (
     Arguments,
+    add_compile,
     add_fields,
     add_input,
     add_mapping,
@@ -27,6 +28,7 @@ def add_train(verbs: Any) -> None:
     one = verb.add_argument_group("a trajectory")
     add_input(one, required=False)
     add_mapping(one, required=False)
+    add_compile(one)
     many = verb.add_argument_group("many molecules, for a model of any protein")
     many.add_argument(
         "--molecules", nargs="+", help="folders of simulate peptides or proteins"
@@ -79,12 +81,18 @@ def _train_on_one(arguments: Arguments, options: dict[str, Any]) -> "Model":
     from openmm_cgvae.training import train
 
     atoms = open_universe(arguments)
-    return train(atoms, make_mapping(atoms, arguments.mapping), **options)
+    mapping = make_mapping(atoms, arguments.mapping)
+    return train(atoms, mapping, compiles=arguments.compiles, **options)
 
 
 def _train_on_many(arguments: Arguments, options: dict[str, Any]) -> "Model":
     from openmm_cgvae.training import train_many, training_molecules
 
+    if arguments.compiles:
+        raise ValueError(
+            "--compile is for a trajectory of one molecule: of many, every batch has "
+            "another shape; leave it out"
+        )
     molecules, source = training_molecules(arguments.molecules, arguments.beads)
     return train_many(molecules, arguments.beads, source=source, **options)
 

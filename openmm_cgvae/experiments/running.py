@@ -51,6 +51,7 @@ def run_benchmark(
     command: str = "",
     draws: bool = True,
     progress: bool = True,
+    compiles: bool | None = None,
 ) -> Benchmark:
     """Train and measure all models of a benchmark, or go on where it stopped.
 
@@ -71,6 +72,8 @@ def run_benchmark(
         Whether to draw the figures, which needs the extra ``plots``.
     progress : bool
         Whether to show progress and the time left.
+    compiles : bool, optional
+        Whether training steps are compiled, see `train`.
 
     Returns
     -------
@@ -105,7 +108,7 @@ def run_benchmark(
             if (place / RESULT).exists():
                 continue
             bar.set_description(cell.name)
-            runner = _Runner(config, cell, place, atoms, frames, command)
+            runner = _Runner(config, cell, place, atoms, frames, command, compiles)
             runner.run(progress=progress)
             write_tables(read_results(folder), folder)
             bar.update()
@@ -127,6 +130,7 @@ class _Runner:
     atoms: mda.Universe
     frames: Frames
     command: str
+    compiles: bool | None
 
     def run(self, *, progress: bool) -> None:
         self.place.mkdir(exist_ok=True)
@@ -175,6 +179,7 @@ class _Runner:
             run_directory=self.place / RUN,
             frames=frames,
             progress=progress,
+            compiles=self.compiles,
         )
         save_model(model, path)
         return model

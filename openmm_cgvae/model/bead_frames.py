@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from openmm_cgvae.graphs import N_REFERENCES, N_RELATIONS, GraphBatch
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.messages import SMALLEST_SQUARE, mlp
+from openmm_cgvae.model.sums import cross_product
 
 # Which two references span each frame of a bead.
 SPANS = ((0, 1), (0, 2), (1, 3))
@@ -93,15 +94,50 @@ class BeadFeatures(nn.Module):
         self, batch: GraphBatch, frames: BeadFrames
     ) -> Float[Tensor, "n_beads n_channels"]:
         """Give the features of every bead."""
-        made_of = pooled(self.embedding(batch.atom_types) / self.pool_degree, batch)
+        made_of = composition(self.embedding.weight / self.pool_degree, batch)
         seen = torch.cat([made_of, frames.description], -1)
         return made_of + self.network(seen)
 
 
-def pooled(values: Tensor, batch: GraphBatch) -> Tensor:
-    """Add up the values of the atoms, whatever their shape, of every bead."""
-    zeros = values.new_zeros(batch.n_beads, *values.shape[1:])
-    return zeros.index_add(0, batch.bead_of_atom, values)
+def composition(
+    embedding: Float[Tensor, "n_types c"], batch: GraphBatch
+) -> Float[Tensor, "n_beads c"]:
+    """Add up the embeddings of the types of every bead's atoms."""
+    ones = embedding.new_ones(batch.n_atoms, 1)
+    return embedded_sum(ones, embedding, batch).squeeze(1)
+
+
+def embedded_sum(
+    values: Float[Tensor, "n_atoms d"],
+    embedding: Float[Tensor, "n_types c"],
+    batch: GraphBatch,
+) -> Float[Tensor, "n_beads d c"]:
+    r"""Add up the atoms of every bead, each times the embedding of its type.
+
+    .. math:: \sum_{i \in C_I} x_i \otimes a_{t(i)}
+
+    Atoms of a type are added up first, and then one matrix product does it: nothing of
+    the size of atoms x channels is made.
+
+    Parameters
+    ----------
+    values : Tensor, shape (n_atoms, d)
+        Numbers of every atom.
+    embedding : Tensor, shape (n_types, c)
+        Embeddings of the types.
+    batch : GraphBatch
+        The atoms.
+
+    Returns
+    -------
+    Tensor, shape (n_beads, d, c)
+        The sums.
+    """
+    n_types = len(embedding)
+    of_type = values.new_zeros(batch.n_beads * n_types, values.shape[1]).index_add(
+        0, batch.bead_of_atom * n_types + batch.atom_types, values
+    )
+    return of_type.unflatten(0, (batch.n_beads, n_types)).mT @ embedding
 
 
 def orthonormal(
@@ -130,7 +166,7 @@ def orthonormal(
     """
     e1 = _soft_unit(first)
     e2 = _soft_unit(second - (second * e1).sum(1, keepdim=True) * e1)
-    return torch.stack([e1, e2, torch.linalg.cross(e1, e2, dim=1)], 2)
+    return torch.stack([e1, e2, cross_product(e1, e2)], 2)
 
 
 def _soft_unit(vectors: Tensor) -> Tensor:

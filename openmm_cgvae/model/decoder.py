@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from openmm_cgvae.graphs import GraphBatch
 from openmm_cgvae.model.basis import RadialBasis
@@ -19,6 +20,7 @@ from openmm_cgvae.model.messages import (
     InvariantMessage,
     filter_matrix,
     mlp,
+    opened,
 )
 from openmm_cgvae.model.neighbourhood import Neighbourhood, bead_graph
 from openmm_cgvae.model.oriented import BeadGraph, bead_graph_for, scalar_message
@@ -140,8 +142,8 @@ class LocalFrameDecoder(nn.Module):
         batch: GraphBatch,
         latents: Float[Tensor, "n_beads n_channels"],
         edges: Neighbourhood | None = None,
-    ) -> Float[Tensor, "n_beads 3 n_channels"]:
-        """Give the vector channels of every bead; see `VectorDecoder.forward`."""
+    ) -> Float[Tensor, "n_beads 3 n_read"]:
+        """Give the vector channels that atoms read; see `VectorDecoder.forward`."""
         edges = edges or bead_graph(batch, self.basis)
         scalars = latents
         for message, update in zip(self.messages, self.updates, strict=True):
@@ -150,9 +152,8 @@ class LocalFrameDecoder(nn.Module):
         filters = edges.prepared(self.axis_filters)
         axes = edges.filtered_directions(filters, self.axis_senders(scalars))
         frames = orthonormal(*axes.chunk(2, -1)).flatten(2)  # [n, 3, axis * g]
-        n_beads, _, n_axes = frames.shape
-        coordinates = self.coordinates(scalars).reshape(n_beads, n_axes, -1)
-        return frames @ coordinates
+        n_axes = frames.shape[-1]
+        return frames @ _coordinates(self.coordinates, scalars, n_axes, batch)
 
 
 class BondedFrameDecoder(nn.Module):
@@ -194,16 +195,31 @@ class BondedFrameDecoder(nn.Module):
         batch: GraphBatch,
         latents: Float[Tensor, "n_beads n_channels"],
         edges: BeadGraph | None = None,
-    ) -> Float[Tensor, "n_beads 3 n_channels"]:
-        """Give the vector channels of every bead; see `VectorDecoder.forward`."""
+    ) -> Float[Tensor, "n_beads 3 n_read"]:
+        """Give the vector channels that atoms read; see `VectorDecoder.forward`."""
         edges = edges or bead_graph_for(self.messages_form, batch, self.basis)
         frames = BeadFrames.of(batch)
         scalars = latents + self.features(batch, frames)
         for message, update in zip(self.messages, self.updates, strict=True):
             received = message(edges, scalars)
             scalars = scalars + update(torch.cat([scalars, received], -1))
-        coordinates = self.coordinates(scalars).reshape(len(scalars), N_AXES, -1)
-        return frames.axes @ coordinates
+        return frames.axes @ _coordinates(self.coordinates, scalars, N_AXES, batch)
+
+
+def _coordinates(
+    network: nn.Sequential,
+    scalars: Float[Tensor, "n_beads n_channels"],
+    n_axes: int,
+    batch: GraphBatch,
+) -> Float[Tensor, "n_beads n_axes n_read"]:
+    """Give the coordinates of the channels that atoms read, of most only a few."""
+    hidden, last = opened(network, scalars)
+    n_read = batch.largest_bead
+    weight, bias = (
+        parameter.unflatten(0, (n_axes, -1))[:, :n_read].flatten(0, 1)
+        for parameter in (last.weight, last.bias)
+    )
+    return linear(hidden, weight, bias).unflatten(-1, (n_axes, n_read))
 
 
 def place_atoms(
@@ -254,8 +270,11 @@ def place_atoms(
     >>> atoms[:, 0].tolist()
     [11.5, 8.5]
     """
-    displacements = bead_vectors[bead_of_atom, :, channel_of_atom]
+    # Rows are faster to take, and to put back, than places along the last axis.
+    rows = bead_vectors.mT.flatten(0, 1)
+    place = bead_of_atom * bead_vectors.shape[-1] + channel_of_atom
+    displacements = rows.index_select(0, place)
     mean = torch.zeros_like(bead_positions).index_add(
         0, bead_of_atom, weights[:, None] * displacements
     )
-    return (bead_positions - mean)[bead_of_atom] + displacements
+    return (bead_positions - mean).index_select(0, bead_of_atom) + displacements

@@ -6,7 +6,12 @@ from torch import Tensor, nn
 
 from openmm_cgvae.graphs import GraphBatch
 from openmm_cgvae.model.basis import RadialBasis
-from openmm_cgvae.model.bead_frames import N_AXES, BeadFeatures, BeadFrames, pooled
+from openmm_cgvae.model.bead_frames import (
+    N_AXES,
+    BeadFeatures,
+    BeadFrames,
+    embedded_sum,
+)
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.gaussian import Gaussian, GaussianHead
 from openmm_cgvae.model.messages import (
@@ -18,6 +23,7 @@ from openmm_cgvae.model.messages import (
 )
 from openmm_cgvae.model.neighbourhood import Neighbourhood, bead_graph, neighbourhood
 from openmm_cgvae.model.oriented import BeadGraph
+from openmm_cgvae.model.sums import cross_product
 
 
 class DistanceEncoder(nn.Module):
@@ -154,14 +160,12 @@ class SignedEncoder(nn.Module):
     ) -> Float[Tensor, "n_beads features"]:
         n_channels = self.config.n_channels
         relative = _atom_positions(batch) - batch.bead_positions[batch.bead_of_atom]
-        terms = self.embedding(batch.atom_types)[:, None] * relative[..., None]
-        inner = terms.new_zeros(batch.n_beads, 3, n_channels).index_add(
-            0, batch.bead_of_atom, terms / self.config.pool_degree
-        )
-        ones = terms.new_ones(batch.n_beads, 2 * n_channels)
+        weights = self.embedding.weight / self.config.pool_degree
+        inner = embedded_sum(relative, weights, batch)
+        ones = inner.new_ones(batch.n_beads, 2 * n_channels)
         filters = edges.prepared(self.axis_filters)
         first, second = edges.filtered_directions(filters, ones).chunk(2, -1)
-        third = torch.linalg.cross(first, second, dim=1)
+        third = cross_product(first, second)
         products = [(inner * axis).sum(1) for axis in (first, second, third)]
         return torch.cat(
             [*products, torch.sqrt((inner * inner).sum(1) + SMALLEST_SQUARE)], -1
@@ -197,8 +201,7 @@ class BondedFrameEncoder(nn.Module):
         del edges
         frames = BeadFrames.of(batch)
         relative = _atom_positions(batch) - batch.bead_positions[batch.bead_of_atom]
-        terms = self.embedding(batch.atom_types)[:, None] * relative[..., None]
-        inner = pooled(terms / self.pool_degree, batch)
+        inner = embedded_sum(relative, self.embedding.weight / self.pool_degree, batch)
         lengths = torch.sqrt((inner * inner).sum(1) + SMALLEST_SQUARE)
         products = (frames.axes.mT @ inner).flatten(1)
         seen = [products, lengths, self.features(batch, frames)]

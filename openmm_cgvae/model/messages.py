@@ -200,7 +200,7 @@ class EquivariantMessage(nn.Module):
     ) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
         """Give the first columns of filters and gates, in groups of these sizes."""
         n_columns = sum(sizes)
-        hidden, last = _opened(self.network, scalars)
+        hidden, last = opened(self.network, scalars)
         gates = linear(hidden, last.weight[:n_columns], last.bias[:n_columns])
         # The sums are linear in the filters, which are much smaller.
         filters = edges.prepared(self.filters[:, :n_columns] / self.degree)
@@ -246,7 +246,7 @@ class EquivariantUpdate(nn.Module):
         beta = self.beta(vectors)
         # The tiny term keeps the gradient finite where a bead has no neighbours.
         norms = torch.sqrt((beta * beta).sum(1) + SMALLEST_SQUARE)
-        hidden, last = _opened(self.network, torch.cat([scalars, norms], -1))
+        hidden, last = opened(self.network, torch.cat([scalars, norms], -1))
         if is_last:
             scale = linear(hidden, last.weight[2 * n :], last.bias[2 * n :])
             mixed = self.alpha(vectors) if self.mixes_vectors else vectors
@@ -258,7 +258,20 @@ class EquivariantUpdate(nn.Module):
         return changed, torch.addcmul(vectors, scale[:, None], mixed)
 
 
-def _opened(network: nn.Sequential, features: Tensor) -> tuple[Tensor, nn.Linear]:
-    """Give the hidden layer of a network, and the layer that is still to come."""
+def opened(network: nn.Sequential, features: Tensor) -> tuple[Tensor, nn.Linear]:
+    """Give the hidden layer of a network, and the layer that is still to come.
+
+    Parameters
+    ----------
+    network : nn.Sequential
+        A network of two layers, as `mlp` makes it.
+    features : Tensor, shape (n, n_in)
+        What goes in.
+
+    Returns
+    -------
+    Tensor, nn.Linear
+        The hidden layer, of shape (n, n_hidden), and the last layer.
+    """
     first, activation, last = network
     return activation(first(features)), cast(nn.Linear, last)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from openmm_cgvae.graphs import GraphBatch
 from openmm_cgvae.model.basis import RadialBasis
-from openmm_cgvae.model.bead_frames import BeadFeatures, BeadFrames, pooled
+from openmm_cgvae.model.bead_frames import BeadFeatures, BeadFrames, composition
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.flow import Coupling, FlowDistribution
 from openmm_cgvae.model.gaussian import Gaussian, GaussianHead
@@ -103,8 +103,8 @@ class Prior(nn.Module):
 
     def _features(self, batch: GraphBatch, edges: BeadGraph) -> Tensor:
         if self.config.prior_input == "types":
-            made_of = self.embedding(batch.atom_types) / self.config.pool_degree
-            scalars = pooled(made_of, batch)
+            made_of = self.embedding.weight / self.config.pool_degree
+            scalars = composition(made_of, batch)
         else:
             scalars = self.features(batch, BeadFrames.of(batch))
         for layer, message in enumerate(self.messages):

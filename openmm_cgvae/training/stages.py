@@ -1,0 +1,328 @@
+"""The stages of a training: what each trains, and its loss."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch import Tensor
+
+from openmm_cgvae.graphs import GraphBatch
+from openmm_cgvae.losses import crowding, objective, strain
+from openmm_cgvae.model import CGVAE, Model, Reconstruction
+from openmm_cgvae.model.gaussian import Gaussian
+from openmm_cgvae.model.settling import least_distances
+from openmm_cgvae.training.compiling import CompiledLosses, pays
+from openmm_cgvae.training.config import TrainingConfig
+from openmm_cgvae.training.data import Batches, TrainingData
+from openmm_cgvae.training.many import ManyBatches, ManyMolecules
+
+MONITORED = "validation/total"
+PATIENCE = 15  # epochs without a better validation loss
+POLISH_SLOWDOWN = 0.25  # the decoder is nearly where it should be
+
+
+class _Means:
+    """Means of the losses over the molecules of an epoch.
+
+    Lightning's own take several milliseconds a step, as much as the forward pass of
+    a small model.
+    """
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.sums: Tensor | None = None
+        self.n = 0
+
+    def add(self, losses: dict[str, Tensor], n: int) -> None:
+        self.names = list(losses)
+        of_batch = n * torch.stack(list(losses.values())).detach()
+        self.sums = of_batch if self.sums is None else self.sums + of_batch
+        self.n += n
+
+    def values(self) -> dict[str, Tensor]:
+        means = () if self.sums is None else self.sums / self.n
+        return dict(zip(self.names, means, strict=True))
+
+
+class Stage(pl.LightningModule, ABC):
+    """The steps Lightning calls, whatever the loss."""
+
+    name: str
+
+    def __init__(
+        self, model: Model, data: TrainingData | ManyMolecules, config: TrainingConfig
+    ):
+        super().__init__()
+        self.model, self.data, self.config = model, data, config
+        self.latest: dict[str, Tensor] = {}
+        self.means = _Means()
+        self.compiles: bool | None = False
+        self.compiled: CompiledLosses | None = None
+
+    @property
+    @abstractmethod
+    def n_epochs(self) -> int:
+        """Epochs of the stage."""
+
+    @cached_property
+    def n_steps(self) -> int:
+        """Steps of the stage."""
+        return self.n_epochs * len(self.data.batches(self.data.train, None))
+
+    @property
+    def learning_rate(self) -> float:
+        """Highest learning rate of the stage."""
+        return self.config.learning_rate
+
+    @abstractmethod
+    def trained(self) -> Iterable[torch.nn.Parameter]:
+        """Give the weights the stage trains."""
+
+    def weights(self) -> tuple[float, ...]:
+        """Give the weights of terms that change from step to step."""
+        return ()
+
+    @abstractmethod
+    def losses(
+        self, batch: GraphBatch, noise: Tensor, *weights: float | Tensor
+    ) -> dict[str, Tensor]:
+        """Give the terms of the loss, among them ``total``."""
+
+    def on_fit_start(self) -> None:
+        compiles = self.compiles
+        if compiles is None:
+            # Nothing is known of how it pays elsewhere.
+            compiles = self.device.type == "cpu" and pays(self.n_steps)
+        self.compiled = (
+            CompiledLosses(self.losses, self.trained()) if compiles else None
+        )
+
+    def train_dataloader(self) -> Batches | ManyBatches:
+        epoch = self.trainer.current_epoch
+        return self.data.batches(self.data.train, epoch, *self._place())
+
+    def val_dataloader(self) -> Batches | ManyBatches:
+        return self.data.batches(self.data.validation, None, *self._place())
+
+    def transfer_batch_to_device(
+        self, batch: GraphBatch, device: torch.device, index: int
+    ) -> GraphBatch:
+        # Lightning would look into every field and copy the record.
+        del index
+        is_there = batch.bead_positions.device == device
+        return batch if is_there else batch.to(device)
+
+    def _place(self) -> tuple[int, int]:
+        """Give the number of this process, and how many there are."""
+        return self.trainer.global_rank, self.trainer.world_size
+
+    def on_train_epoch_start(self) -> None:
+        self.means = _Means()
+
+    def training_step(self, batch: GraphBatch, index: int) -> Tensor:
+        del index
+        noise = self._noise(batch, self.global_step + 1)
+        losses = self.compiled or self.losses
+        self.latest = losses(batch, noise, *self.weights())
+        self.means.add(self.latest, batch.n_molecules)
+        if self.trainer.is_last_batch:
+            self._log("train")
+        return self.latest["total"]
+
+    def on_validation_epoch_start(self) -> None:
+        self.means = _Means()
+
+    def validation_step(self, batch: GraphBatch, index: int) -> None:
+        # The same noise in every epoch, so that epochs can be compared.
+        noise = self._noise(batch, -1 - index)
+        self.means.add(self.losses(batch, noise, *self.weights()), batch.n_molecules)
+
+    def on_validation_epoch_end(self) -> None:
+        self._log("validation")
+
+    def on_train_epoch_end(self) -> None:
+        # Lightning would do this after the checkpoint, and a continued run miss it.
+        if self.config.schedule == "plateau":
+            self.lr_schedulers().step(self.trainer.callback_metrics[MONITORED])
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        if metric is None:
+            scheduler.step()
+
+    def _noise(self, batch: GraphBatch, key: int) -> Tensor:
+        seed = np.random.SeedSequence((self.config.seed, abs(key), int(key < 0)))
+        generator = torch.Generator().manual_seed(int(seed.generate_state(1)[0]))
+        # Every process draws for all, so that each frame has the noise it has alone.
+        rank, n_ranks = self._place()
+        noise = torch.randn(
+            batch.n_beads * n_ranks, self.model.n_latents, generator=generator
+        )
+        if n_ranks > 1:  # else molecules may be unlike
+            each = batch.n_beads // batch.n_molecules
+            shape = (batch.n_molecules, n_ranks, each, self.model.n_latents)
+            noise = noise.reshape(shape)[:, rank].flatten(0, 1)
+        return noise.to(batch.bead_positions.device)
+
+    def _log(self, part: str) -> None:
+        means = self.means
+        self.log_dict(
+            {f"{part}/{name}": value for name, value in means.values().items()},
+            on_step=False,
+            on_epoch=True,
+            batch_size=means.n,
+            sync_dist=self.trainer.world_size > 1,
+        )
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        config = self.config
+        optimizer = torch.optim.Adam(self.trained(), lr=self.learning_rate, fused=True)
+        if config.schedule == "plateau":
+            plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+                optimizer, patience=PATIENCE, factor=0.3
+            )
+            monitored = {"scheduler": plateau, "monitor": MONITORED}
+            return {"optimizer": optimizer, "lr_scheduler": monitored}
+        n_steps = self.n_steps
+        rise = max(1, n_steps // 50)
+
+        def factor(step: int) -> float:
+            if step < rise:
+                return (step + 1) / rise
+            fallen = min(1.0, (step - rise) / max(1, n_steps - rise))
+            return 0.5 * (1 + math.cos(math.pi * fallen))
+
+        cosine = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        stepped = {"scheduler": cosine, "interval": "step"}
+        return {"optimizer": optimizer, "lr_scheduler": stepped}
+
+
+class Objective(Stage):
+    """The training of the whole model."""
+
+    name = "training"
+
+    @property
+    def n_epochs(self) -> int:
+        return self.config.n_epochs
+
+    def trained(self) -> Iterable[torch.nn.Parameter]:
+        return self.model.parameters()
+
+    def weights(self) -> tuple[float, ...]:
+        return (
+            self._ramp(self.config.bond_warmup) * self.config.bond_weight,
+            self._ramp(self.config.kl_warmup) * self.config.kl_weight,
+        )
+
+    def losses(
+        self, batch: GraphBatch, noise: Tensor, *weights: float | Tensor
+    ) -> dict[str, Tensor]:
+        return objective(
+            self.model, batch, self.model(batch, noise), *weights
+        ).to_dict()
+
+    def _ramp(self, share: float) -> float:
+        """Give how far a weight has risen, from 0 to 1; 1 for validation."""
+        if not share or not self.training:
+            return 1.0
+        return min(1.0, self.global_step / (share * self.n_steps))
+
+
+class FlowFit(Stage):
+    """The fit of the flow prior to the latents of the trained encoder.
+
+    The encoder and the decoder stay as they are. The loss is an unbiased estimate of
+    the divergence of the posterior from the prior.
+    """
+
+    name = "fitting the prior"
+    model: CGVAE
+
+    @property
+    def n_epochs(self) -> int:
+        return self.config.flow_epochs
+
+    def trained(self) -> Iterable[torch.nn.Parameter]:
+        return self.model.prior.parameters()
+
+    def losses(
+        self, batch: GraphBatch, noise: Tensor, *_: float | Tensor
+    ) -> dict[str, Tensor]:
+        with torch.no_grad():
+            posterior = self.model.encoder(batch)
+            latents = posterior.draw(noise)
+        prior = self.model.prior(batch)
+        divergence = posterior.log_density(latents) - prior.log_density(latents)
+        return {"total": divergence.mean()}
+
+
+class Polish(Stage):
+    """The last stage: the decoder learns to make sound bonds where the prior draws.
+
+    Between the latents of two conformations there are some that the encoder never
+    gives but the prior draws, and the atoms made of them are strained. Encoder and
+    prior stay as they are, and what the data allow costs nothing, so that the spread
+    of the samples stays; only the strain of samples, and where asked for their
+    crowding, are added to the loss, since nothing else is known of them.
+    """
+
+    name = "polishing"
+    model: CGVAE
+
+    def __init__(self, model: CGVAE, data: TrainingData, config: TrainingConfig):
+        super().__init__(model, data, config)
+        first, second = model.graph().close_pairs.unbind(1)
+        frames = data.atom_positions[data.train]
+        distances = torch.linalg.vector_norm(
+            frames[:, first] - frames[:, second], dim=-1
+        )
+        self.register_buffer("mean", distances.mean(0), persistent=False)
+        self.register_buffer("std", distances.std(0), persistent=False)
+        self.mean: Tensor
+        self.std: Tensor
+        least = None
+        if config.contact_weight:
+            least = least_distances(frames, model.graph().close_pairs)
+        self.register_buffer("least", least, persistent=False)
+        self.least: Tensor | None
+
+    @property
+    def n_epochs(self) -> int:
+        return self.config.polish_epochs
+
+    @property
+    def learning_rate(self) -> float:
+        return POLISH_SLOWDOWN * self.config.learning_rate
+
+    def trained(self) -> Iterable[torch.nn.Parameter]:
+        return self.model.decoder.parameters()
+
+    def losses(
+        self, batch: GraphBatch, noise: Tensor, *_: float | Tensor
+    ) -> dict[str, Tensor]:
+        with torch.no_grad():
+            posterior = self.model.encoder(batch)
+            prior = self.model.prior(batch)
+            # The noise of another bead: samples are other structures anyway.
+            drawn = prior.draw(noise.roll(1, 0))
+        gaussian = prior if isinstance(prior, Gaussian) else prior.base
+        made = self.model.decode(batch, posterior.draw(noise))
+        terms = objective(
+            self.model,
+            batch,
+            Reconstruction(made, posterior, gaussian),
+            self.config.bond_weight,
+            self.config.kl_weight,
+        )
+        samples = self.model.decode(batch, drawn)
+        extra = {"strain_of_samples": strain(samples, batch, self.mean, self.std)}
+        total = terms.total + self.config.sample_weight * extra["strain_of_samples"]
+        if self.least is not None:
+            extra["crowding_of_samples"] = crowding(samples, batch, self.least)
+            total = total + self.config.contact_weight * extra["crowding_of_samples"]
+        return {**terms.to_dict(), **extra, "total": total}
