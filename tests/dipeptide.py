@@ -42,9 +42,13 @@ def atoms(n_frames=N_FRAMES, box=None):
     return universe
 
 
-@functools.cache
 def untrained(spec="residues", **options):
     """A model with random weights, sizes and labels as a trained one has them."""
+    return _untrained(torch.get_default_dtype(), spec, **options)
+
+
+@functools.cache
+def _untrained(_, spec, **options):
     universe = mda.Universe(TOPOLOGY)
     table = AtomTable.from_universe(universe)
     config = ModelConfig(**{**SIZES, "methyl_labels": "canonical", **options})
