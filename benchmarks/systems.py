@@ -1,7 +1,6 @@
 """The molecules, models and batches that are timed."""
 
 from dataclasses import dataclass
-from inspect import signature
 
 import MDAnalysis as mda
 import numpy as np
@@ -18,7 +17,6 @@ from openmm_cgvae.schemes import backbone_partition, residues
 from openmm_cgvae.topology import AtomTable
 from openmm_cgvae.training import PRESETS
 
-BATCH_SIZE = signature(Sampler).parameters["batch_size"].default
 NOISE = 0.1  # of the frames, on every coordinate [A]
 
 # Table 4 of the paper; the bead cutoff of chignolin depends on N.
@@ -137,11 +135,12 @@ class SamplingCall:
         self.noise = torch.randn(shape)
 
         self.n_beads = model.mapping.n_beads
+        self.at_once = Sampler(model).batch_size
 
     def __call__(self) -> None:
         with torch.inference_mode():
-            for start in range(0, len(self.beads), BATCH_SIZE):
-                beads = self.beads[start : start + BATCH_SIZE]
+            for start in range(0, len(self.beads), self.at_once):
+                beads = self.beads[start : start + self.at_once]
                 first = start * self.n_beads
                 noise = self.noise[first : first + len(beads) * self.n_beads]
                 self.model.sample(self.graph.batch(beads), noise)

@@ -28,7 +28,6 @@ from openmm_cgvae.topology import AtomTable
 # small, and not to lose much if a run is killed.
 N_FRAMES_READ_AT_ONCE = 1024
 N_ATOMS_MADE_AT_ONCE = 2**18
-N_ATOMS_DECODED_AT_ONCE = 2**16
 
 
 class Backmapper:
@@ -45,8 +44,9 @@ class Backmapper:
         A model, the name of one that ships with the package, or a model file. By
         default the shipped model with the universe's own residue and bead names, or
         else the one for any protein with beads of that family.
-    batch_size : int
-        Structures decoded at once; results do not depend on it.
+    batch_size : int, optional
+        Structures decoded at once; results do not depend on it. By default as many
+        as are fast.
     unknown : {"raise", "drop", "keep"}
         What to do with particles that are not of the model's molecules, by the names
         of beads and residues. They are no part of the structures if dropped; if kept,
@@ -93,7 +93,7 @@ class Backmapper:
         universe: "mda.Universe | mda.AtomGroup | ProteinBeads",
         model: "Model | str | os.PathLike[str] | None" = None,
         *,
-        batch_size: int = 256,
+        batch_size: int | None = None,
         unknown: str = "raise",
         spread: float = 1.0,
     ) -> None:
@@ -113,8 +113,7 @@ class Backmapper:
         self.dropped = found.others if unknown == "drop" else nothing
         self.kept = found.others if unknown == "keep" else nothing
         self._source = Beads(self.beads, self.model.mapping.n_beads, self.kept)
-        most = max(1, N_ATOMS_DECODED_AT_ONCE // self.model.mapping.n_atoms)
-        self._sampler = Sampler(self.model, min(batch_size, most), spread)
+        self._sampler = Sampler(self.model, batch_size, spread)
 
     def __repr__(self) -> str:
         """Give one line."""

@@ -8,7 +8,7 @@ import torch
 
 from openmm_cgvae.flips import Flip, interchangeable_flips
 from openmm_cgvae.frames import canonical_labels, interchangeable_rotors
-from openmm_cgvae.model import Model
+from openmm_cgvae.model import CGVAE, Model
 from openmm_cgvae.noise import (
     correlated_noise,
     molecule_seeds,
@@ -21,6 +21,12 @@ __all__ = ["N_SEEDS", "Sampler", "normal_noise", "random_bits"]
 
 N_SEEDS = 2**63
 
+# What is decoded at once should stay in the cache of a core, and calls should not cost
+# more than what is done in them: measured, see docs/speed.md. Beads of the decoder with
+# vectors have many times the numbers of others.
+BEADS_AT_ONCE, BEADS_WITH_VECTORS = 1024, 144
+ATOMS_AT_ONCE = 2**16
+
 
 class Sampler:
     """Run a model over many frames in batches.
@@ -29,8 +35,9 @@ class Sampler:
     ----------
     model : Model
         A model with a molecule.
-    batch_size : int
-        Structures decoded at once; the result does not depend on it.
+    batch_size : int, optional
+        Structures decoded at once; the result does not depend on it. By default as
+        many as are fast.
     spread : float
         How far latents stray from the middle of the prior, as a share of what it
         asks for: 1 draws from the model, 0 gives its single most likely structure.
@@ -42,8 +49,10 @@ class Sampler:
     """
 
     def __init__(
-        self, model: Model, batch_size: int = 256, spread: float = 1.0
+        self, model: Model, batch_size: int | None = None, spread: float = 1.0
     ) -> None:
+        if batch_size is None:
+            batch_size = _fast_batch_size(model)
         if batch_size < 1:
             raise ValueError(f"`batch_size` is {batch_size} but must be at least 1")
         if not 0 <= spread <= 1:
@@ -233,6 +242,14 @@ class Sampler:
             places = (np.arange(3) + turns.astype(np.int64)[:, None]) % 3
             turned[:, rotor[3:]] = atoms[rows, rotor[3:][places]]
         return turned
+
+
+def _fast_batch_size(model: Model) -> int:
+    """Choose how many structures are decoded at once."""
+    has_vectors = isinstance(model, CGVAE) and model.config.decoder == "vectors"
+    n_beads = BEADS_WITH_VECTORS if has_vectors else BEADS_AT_ONCE
+    mapping = model.mapping
+    return max(1, min(n_beads // mapping.n_beads, ATOMS_AT_ONCE // mapping.n_atoms))
 
 
 def checked_seed(seed: SupportsIndex) -> int:

@@ -137,6 +137,8 @@ class TestDoesNotVisitEveryFrame:
 
 
 class TornFile:
+    n_atoms = 3
+
     def tell(self):
         return 0
 

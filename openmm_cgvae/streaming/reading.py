@@ -161,21 +161,19 @@ class BlockReader:
     ) -> list[tuple[np.ndarray, np.ndarray, float]]:
         """Read positions and cells [nm], and times [ps]."""
         file, indices = self._file, self.beads.group.indices
+        takes_all = np.array_equal(indices, np.arange(file.n_atoms))
+        may_lack_positions = type(file) is not XTCFile
         frames = []
-        chosen: Any = None
         place = file.tell()
         for number in numbers:
             if place != number:
                 file.seek(number)
             frame = file.read()
             place = number + 1
-            if chosen is None:
-                is_all = np.array_equal(indices, np.arange(len(frame.x)))
-                chosen = slice(None) if is_all else indices
-                has_all_positions = type(file) is XTCFile
-            if not (has_all_positions or frame.hasx):
+            if may_lack_positions and not frame.hasx:
                 raise OSError("a frame without positions")
-            frames.append((frame.x[chosen], frame.box, frame.time))
+            positions = frame.x if takes_all else frame.x[indices]
+            frames.append((positions, frame.box, frame.time))
         return frames
 
     @cached_property
