@@ -242,8 +242,9 @@ class AtomisticEnsemble(Sequence[AtomisticState]):
         platform : openmm.Platform or str, optional
             By default Reference for small molecules, else CPU with one thread.
         workers : int
-            Number of processes; a script that asks for more than one has to guard
-            its top level with ``if __name__ == "__main__":``.
+            Number of processes; others than this one stay for the next call. A script
+            that asks for more than one has to guard its top level with
+            ``if __name__ == "__main__":``.
         progress : bool
             Whether to show a progress bar.
 

@@ -3,14 +3,11 @@
 This room works on arrays; ensembles are made from what it returns in the next.
 """
 
-import os
+import hashlib
 import time
-import uuid
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -21,6 +18,7 @@ from tqdm import tqdm
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.minimiser import Minimiser, Outcome, RelaxationSettings
 from openmm_cgvae.openmm_system import find_platform
+from openmm_cgvae.processes import OtherProcesses, other_processes
 
 __all__ = ["Minimisation", "RelaxationSettings", "minimise_restrained"]
 
@@ -110,9 +108,9 @@ def minimise_restrained(
         Unit cells [Angstrom, degrees], read if the System is periodic.
     workers : int
         Number of processes, this one included; each has a Context of its own. Others
-        are started where there is work for more than a second. Scripts that ask for
-        more than one need ``if __name__ == "__main__":``, as always with spawned
-        processes.
+        are started where there is work for more than a second, and stay for the next
+        call. Scripts that ask for more than one need
+        ``if __name__ == "__main__":``, as always with spawned processes.
     progress : bool
         Whether to show a progress bar.
 
@@ -160,11 +158,19 @@ class _Samples:
         arrays = (self.positions, self.bead_positions, self.boxes)
         return tuple(nothing if array is None else array for array in arrays)
 
-    def split(self, n_chunks: int) -> "list[_Samples]":
-        parts = np.array_split(np.arange(len(self.positions)), n_chunks)
-        return [self._part(part) for part in parts if len(part)]
+    def split(self, workers: int) -> "list[_Samples]":
+        """Cut in parts that become smaller, so that none waits for the last one."""
+        n_samples = len(self.positions)
+        largest = max(1, n_samples // (workers * CHUNKS_PER_WORKER))
+        parts, start = [], 0
+        while start < n_samples:
+            fair = (n_samples - start) // (4 * workers)
+            stop = start + min(largest, max(1, fair))
+            parts.append(self._part(slice(start, stop)))
+            start = stop
+        return parts
 
-    def _part(self, part: np.ndarray) -> "_Samples":
+    def _part(self, part: slice) -> "_Samples":
         beads, boxes = self.bead_positions, self.boxes
         return _Samples(
             self.positions[part],
@@ -175,7 +181,7 @@ class _Samples:
 
 @dataclass(frozen=True)
 class _Job:
-    """What a worker needs to begin; it begins once for each token."""
+    """What a worker needs to begin; it begins once for all with the same token."""
 
     token: str
     system_xml: str = field(compare=False)
@@ -190,7 +196,10 @@ class _Job:
             # A Platform does not pickle, its name does.
             settings = replace(settings, platform=platform.getName())
         system_xml = openmm.XmlSerializer.serialize(minimiser.system)
-        return cls(uuid.uuid4().hex, system_xml, minimiser.mapping, settings)
+        mapping = minimiser.mapping
+        content = (system_xml, mapping and mapping.to_dict(), settings)
+        token = hashlib.sha256(repr(content).encode()).hexdigest()
+        return cls(token, system_xml, mapping, settings)
 
     def run(self, samples: _Samples) -> list[Outcome]:
         return list(map(_minimiser(self).relax, *samples.columns()))
@@ -218,38 +227,60 @@ def _in_processes(
     OpenMM's minimiser does not let go of Python while a reporter listens, so threads
     would wait for each other.
     """
-    chunks = dict(enumerate(samples.split(workers * CHUNKS_PER_WORKER)))
-    started = time.process_time()
-    done = {0: _relax(minimiser, chunks.pop(0), bar)}
-    if (time.process_time() - started) * len(chunks) < SECONDS_TO_START:
-        done |= {place: _relax(minimiser, chunks[place], bar) for place in chunks}
-        return _in_order(done)
-    # Spawned, since forking a process that has used threads may hang.
-    pool = ProcessPoolExecutor(workers - 1, mp_context=get_context("spawn"))
+    chunks = dict(enumerate(samples.split(workers)))
+    others = other_processes(workers - 1)
     try:
-        ready = pool.submit(os.getpid)
-        while chunks and not ready.done():
-            place = next(iter(chunks))
-            done[place] = _relax(minimiser, chunks.pop(place), bar)
-        if chunks:
-            ready.result()
-            job = _Job.of(minimiser)
-            futures = {p: pool.submit(job.run, chunk) for p, chunk in chunks.items()}
-            # This process works too, on what none of the others has taken yet.
-            for place, future in futures.items():
-                if future.cancel():
-                    done[place] = _relax(minimiser, chunks[place], bar)
-            for place in futures.keys() - done.keys():
-                done[place] = futures[place].result()
-                bar.update(len(done[place]))
+        done = _until_ready(others, minimiser, chunks, bar)
+        job = _Job.of(minimiser)
+        return _in_order(done | _shared(others, job, minimiser, chunks, bar))
     except BrokenProcessPool as error:
+        other_processes.cache_clear()
         raise RuntimeError(
             f"`workers` is {workers} but a worker process died; in a script, call "
             "this under `if __name__ == '__main__':`, or use workers=1"
         ) from error
+
+
+def _until_ready(
+    others: OtherProcesses, minimiser: Minimiser, chunks: dict[int, _Samples], bar: tqdm
+) -> dict[int, list[Outcome]]:
+    """Take chunks away and work on them until others are there, if it pays at all."""
+    done: dict[int, list[Outcome]] = {}
+    started = time.process_time()
+    while chunks and not others.are_ready:
+        place = next(iter(chunks))
+        done[place] = _relax(minimiser, chunks.pop(place), bar)
+        seconds_left = (time.process_time() - started) / len(done) * len(chunks)
+        if seconds_left >= SECONDS_TO_START:
+            others.call(_greet)
+    return done
+
+
+def _shared(
+    others: OtherProcesses,
+    job: "_Job",
+    minimiser: Minimiser,
+    chunks: dict[int, _Samples],
+    bar: tqdm,
+) -> dict[int, list[Outcome]]:
+    """Hand chunks to others, and work on what none of them has taken yet."""
+    done = {}
+    futures = {p: others.submit(job.run, chunk) for p, chunk in chunks.items()}
+    try:
+        for place, future in futures.items():
+            if future.cancel():
+                done[place] = _relax(minimiser, chunks[place], bar)
+        for place in futures.keys() - done.keys():
+            done[place] = futures[place].result()
+            bar.update(len(done[place]))
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    return _in_order(done)
+        for future in futures.values():
+            future.cancel()
+    return done
+
+
+def _greet() -> None:
+    """Do nothing: to call it another process has to import this module."""
 
 
 def _in_order(done: dict[int, list[Outcome]]) -> list[Outcome]:

@@ -1,7 +1,5 @@
-import os
 import pickle
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 
 import MDAnalysis as mda
@@ -10,7 +8,7 @@ import openmm
 import pytest
 from openmm import app, unit
 
-from openmm_cgvae import minimiser, relaxation
+from openmm_cgvae import minimiser, processes, relaxation
 from openmm_cgvae.data import data_path
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.openmm_system import make_system
@@ -240,38 +238,54 @@ def is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relaxation, "SECONDS_TO_START", 0.0)
 
 
-class ReadyPool(ProcessPoolExecutor):
-    """Begins when the other process is there, so that it has work to do."""
+@pytest.fixture
+def other_process() -> Iterator[processes.OtherProcesses]:
+    """Another process that is there, so that it has work to do."""
+    processes.other_processes.cache_clear()
+    other = processes.other_processes(1)
+    other.call(relaxation._greet)
+    other._greeting.result()
+    yield other
+    processes.other_processes.cache_clear()
 
-    def submit(self, *given):
-        future = super().submit(*given)
-        if given[0] is os.getpid:
-            future.result()
-        return future
 
-
-@pytest.mark.usefixtures("is_worth_it")
-def test_two_workers_give_what_one_gives(
-    system, mapping, noisy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(relaxation, "ProcessPoolExecutor", ReadyPool)
+def test_two_workers_give_what_one_gives(system, mapping, noisy, other_process) -> None:
     start = noisy(0.2, 5)
     settings = RelaxationSettings(
         recentre=True, platform=openmm.Platform.getPlatformByName("Reference")
     )
     serial = minimise_restrained(system, start, mapping, settings=settings)
-    parallel = minimise_restrained(system, start, mapping, settings=settings, workers=2)
+    for _ in range(2):
+        parallel = minimise_restrained(
+            system, start, mapping, settings=settings, workers=2
+        )
+        assert same(serial, parallel)
+    assert processes.other_processes(1) is other_process
+
+
+@pytest.mark.usefixtures("is_worth_it")
+def test_another_process_is_called_and_waited_for_at_work(
+    system, mapping, noisy
+) -> None:
+    processes.other_processes.cache_clear()
+    start = noisy(0.2, 40)
+    serial = minimise_restrained(system, start, mapping)
+    parallel = minimise_restrained(system, start, mapping, workers=2)
     assert same(serial, parallel)
+    assert processes.other_processes(1)._greeting is not None
+    processes.other_processes.cache_clear()
 
 
 def test_no_process_is_started_for_little_work(
     system, mapping, noisy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relaxation, "ProcessPoolExecutor", None)
+    processes.other_processes.cache_clear()
+    monkeypatch.setattr(processes.OtherProcesses, "submit", None)
     start = noisy(0.2, 4)
     serial = minimise_restrained(system, start, mapping)
     parallel = minimise_restrained(system, start, mapping, workers=2)
     assert same(serial, parallel)
+    assert processes.other_processes(1)._greeting is None
 
 
 def test_a_worker_makes_one_context(
@@ -288,7 +302,7 @@ def test_a_worker_makes_one_context(
     )
     start = noisy(0.2, 4)
     samples = relaxation._Samples(start, mapping.project(start), None)
-    for chunk in samples.split(4):
+    for chunk in samples.split(1):
         # Every chunk comes with a copy of the job.
         assert len(pickle.loads(pickle.dumps(job)).run(chunk)) == 1
     assert len(made) == 1
@@ -381,6 +395,7 @@ def test_a_dead_worker_is_explained(
     def die(*_) -> None:
         raise BrokenProcessPool("gone")
 
-    monkeypatch.setattr(relaxation.ProcessPoolExecutor, "submit", die)
+    processes.other_processes.cache_clear()
+    monkeypatch.setattr(processes.ProcessPoolExecutor, "submit", die)
     with pytest.raises(RuntimeError, match="`workers` is 2 but a worker process died"):
         minimise_restrained(system, noisy(0.1, 2), mapping, workers=2)

@@ -1,0 +1,72 @@
+"""Other processes, started once and kept for the next call."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from functools import lru_cache
+from multiprocessing import get_context
+from typing import Any
+
+
+class OtherProcesses:
+    """Processes that are started when they are called for and then stay.
+
+    To start one takes about a second, most of it for imports.
+
+    Parameters
+    ----------
+    n : int
+        How many.
+    """
+
+    def __init__(self, n: int) -> None:
+        # Spawned, since forking a process that has used threads may hang.
+        self.pool = ProcessPoolExecutor(n, mp_context=get_context("spawn"))
+        self._greeting: Future | None = None
+
+    def call(self, greeting: Callable[[], Any]) -> None:
+        """Start them; when they are ready they will have made this call.
+
+        Parameters
+        ----------
+        greeting : callable
+            Imports what they need.
+        """
+        if self._greeting is None:
+            self._greeting = self.pool.submit(greeting)
+
+    @property
+    def are_ready(self) -> bool:
+        """Whether they have been called and are there.
+
+        Raises
+        ------
+        BrokenProcessPool
+            If they died on the way.
+        """
+        if self._greeting is None or not self._greeting.done():
+            return False
+        self._greeting.result()
+        return True
+
+    def submit(self, call: Callable[..., Any], *arguments: Any) -> Future:
+        """Hand a call to whichever is free next."""
+        return self.pool.submit(call, *arguments)
+
+
+@lru_cache(maxsize=1)
+def other_processes(n: int) -> OtherProcesses:
+    """Give the processes of earlier calls, or new ones that are not started yet.
+
+    They end with this process, or when another number is asked for.
+
+    Parameters
+    ----------
+    n : int
+        How many.
+
+    Returns
+    -------
+    OtherProcesses
+        The processes.
+    """
+    return OtherProcesses(n)
