@@ -37,14 +37,16 @@ examples: .venv/installed
 	$(BIN)/python -m pytest -o addopts= -m examples tests/test_examples.py
 
 # The same tests with the lowest versions that setup.cfg allows, in .venv-oldest; but
-# OpenMM 8.5, since cg_force of the older ones needs openmm-torch.
-OLDEST ?= "openmm>=8.5"
+# OpenMM 8.5, since cg_force of the older ones needs openmm-torch, and the torch of
+# constraints.txt, since the wheels of the lowest bring gigabytes of CUDA with them.
+OLDEST_TORCH ?= $(shell grep '^torch==' constraints.txt)
+OLDEST ?= "openmm>=8.5" $(OLDEST_TORCH)
 test-oldest: .venv-oldest/installed
 	.venv-oldest/bin/python -m pytest
 
 .venv-oldest/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv-oldest
-	.venv-oldest/bin/pip install --quiet uv
+	.venv-oldest/bin/pip install --quiet $(OLDEST_TORCH) uv
 	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct -e ".[test,plots]" $(OLDEST)
 	touch $@
 
