@@ -41,8 +41,10 @@ examples: .venv/installed
 # constraints.txt, since the wheels of the lowest bring gigabytes of CUDA with them.
 OLDEST_TORCH ?= $(shell grep '^torch==' constraints.txt)
 OLDEST ?= "openmm>=8.5" $(OLDEST_TORCH)
+# Old libraries are scolded by the new ones beneath them, which is no fault of ours.
+OLD_WARNINGS ?= -W default::DeprecationWarning -W default::PendingDeprecationWarning
 test-oldest: .venv-oldest/installed
-	.venv-oldest/bin/python -m pytest
+	.venv-oldest/bin/python -m pytest $(OLD_WARNINGS)
 
 .venv-oldest/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv-oldest

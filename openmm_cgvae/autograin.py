@@ -263,7 +263,7 @@ def temperature(epoch: int, n_epochs: int) -> float:
 def _learned(
     positions: np.ndarray,
     shape: tuple[int, int],
-    epochs: "tqdm[int]",
+    epochs: tqdm,
     seed: int,
 ) -> Tensor:
     """Return the bead of every atom at the end of each start, (n_starts, n_atoms)."""
