@@ -9,6 +9,7 @@ import venv
 import zipfile
 from pathlib import Path
 
+import MDAnalysis as mda
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -19,6 +20,8 @@ DATA = {
     "html_report": ("css", "html", "js"),
     "pretrained": ("cgvae",),
 }
+
+CAPABILITIES = ("inh-caps", "bounding-set")
 
 pytestmark = pytest.mark.slow
 
@@ -77,33 +80,60 @@ def test_the_sdist_has_what_the_wheel_is_made_from_and_nothing_else(built):
     assert files == wanted_files(source) | ours | {"setup.cfg"}
 
 
-def test_the_demo_runs_where_nothing_of_the_checkout_is(built, tmp_path):
-    """In an environment of its own, in a folder that cannot be written afterwards."""
+@pytest.fixture
+def installed(built, tmp_path):
+    """An environment of its own, in a folder that nobody may write to."""
     _, wheel, _ = built
     place = tmp_path / "a place of its own, Übung"
     venv.create(place / "env", with_pip=False, symlinks=True)
     binaries = place / "env" / "bin"
     run_in(
         place, sys.executable, "-m", "pip", "--python", str(binaries / "python"),
-        *("install", "--quiet", "--no-deps", "--no-index", str(wheel)),
+        *("install", "--quiet", "--no-deps", "--no-index", "--no-compile", str(wheel)),
     )  # fmt: skip
     # Everything but the package itself is that of the tests.
     (site,) = (place / "env" / "lib").glob("python*/site-packages")
     (site / "others.pth").write_text(others_on_the_path())
     for path in [*site.rglob("*"), site]:
         path.chmod(0o555 if path.is_dir() else 0o444)
-    try:
-        where = run_in(
-            place, str(binaries / "python"), "-P", "-c",
-            "import openmm_cgvae; print(openmm_cgvae.__file__)",
-        )  # fmt: skip
-        assert Path(where.strip()).is_relative_to(site)
-        said = run_in(place, str(binaries / "openmm-cgvae"), "demo", "--output", "made")
-    finally:
-        for path in [site, *site.rglob("*")]:
-            path.chmod(0o755)
-    assert "beads kept" in said
-    assert (place / "made" / "continued.xtc").stat().st_size > 0
+    yield place, binaries, site
+    for path in [site, *site.rglob("*")]:
+        path.chmod(0o755)
+
+
+def test_it_runs_where_nothing_of_the_checkout_is_and_nothing_can_be_written(
+    installed,
+):
+    place, binaries, site = installed
+
+    def run(*words):
+        return run_in(place, *without_rights(), *map(str, words))
+
+    probe = "import sys; open(sys.argv[1], 'w')"
+    with pytest.raises(AssertionError, match="Permission denied"):
+        run(binaries / "python", "-P", "-c", probe, site / "openmm_cgvae" / "it.py")
+    where = run(
+        *(binaries / "python", "-P", "-c"),
+        "import openmm_cgvae; print(openmm_cgvae.__file__)",
+    )
+    assert Path(where.strip()).is_relative_to(site)
+    program = binaries / "openmm-cgvae"
+    assert "beads kept" in run(program, "demo", "--output", "für alle")
+    made = place / "für alle"
+    assert (made / "continued.xtc").stat().st_size > 0
+    run(
+        *(program, "sample", "--topology", made / "beads.pdb"),
+        *("--n", "3", "--output", made / "ein Molekül.pdb"),
+    )
+    atoms = mda.Universe(str(made / "ein Molekül.pdb"))
+    assert (len(atoms.atoms), len(atoms.trajectory)) == (22, 3)
+
+
+def without_rights():
+    """What takes from root the right to write where nobody may."""
+    if os.geteuid():
+        return ()
+    return ("setpriv", *(f"--{which}=-dac_override" for which in CAPABILITIES))
 
 
 def others_on_the_path():
