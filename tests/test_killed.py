@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,7 +56,11 @@ def finish(words, folder):
 
 
 def kill_again_and_again(words, folder, seconds, seed):
-    """Kill a command at random moments of the time it needs; give how often."""
+    """Kill a command at random moments of the time it needs; give how often.
+
+    On a busy computer that time is a guess. A command that ends before it is killed
+    for the first time begins anew, and is killed sooner.
+    """
     moments = random.Random(seed)
     n_killed = 0
     for _ in range(N_KILLS):
@@ -65,8 +70,20 @@ def kill_again_and_again(words, folder, seconds, seed):
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
-                n_killed += process.returncode == -signal.SIGKILL
+        assert process.returncode in (0, -signal.SIGKILL)
+        n_killed += process.returncode == -signal.SIGKILL
+        if not n_killed:
+            seconds /= 2
+            take_away_what_was_made(folder)
     return n_killed
+
+
+def take_away_what_was_made(folder):
+    for path in folder.glob("it*"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def digest(path):
