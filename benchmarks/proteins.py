@@ -60,8 +60,12 @@ def measure(
     triples = metrics.angle_triples(table.bonds)
     angles = metrics.bond_angles(truth, triples)
     near = table.pairs_within(3)
-    close = [metrics.count_clashes(made, near, cutoff=at) for at in (1.2, 2.0)]
-    residues, chi = table.n_residues, side_chain_torsions(table)[0]
+    close = metrics.count_clashes(made, near, cutoff=1.2)
+    heavy_made, heavy_table = made[:, heavy], part_of(table, heavy)
+    crowded = metrics.count_clashes(heavy_made, heavy_table.pairs_within(3), cutoff=2.0)
+    residues = table.n_residues
+    backbone_turns, side_turns = backbone_torsions(table), side_chain_torsions(table)
+    is_first = np.isin(side_turns[0][:, 1], backbone_turns[:, 0, 2])
     return {
         "residues": residues,
         "heavy": metrics.rmsd_per_structure(made, truth, heavy).mean(),
@@ -72,33 +76,63 @@ def measure(
         "bonds off": metrics.bond_length_error(made, table.bonds, lengths).mean(),
         "angles off": metrics.bond_angle_error(made, triples, angles).mean(),
         "right hands": (metrics.signed_volumes(made, table.stereocentres) > 0).mean(),
-        "pairs < 1.2 A a hundred residues": 100 * close[0].mean() / residues,
-        "pairs < 2.0 A a hundred residues": 100 * close[1].mean() / residues,
+        "pairs < 1.2 A a hundred residues": 100 * close.mean() / residues,
+        "heavy pairs < 2.0 A a hundred residues": 100 * crowded.mean() / residues,
         "threaded rings": metrics.count_threaded_rings(
             made, table.rings, table.bonds
         ).mean(),
-        "phi, psi within 30 degrees": agreement(backbone_torsions(table), truth, made),
-        "chi within 40 degrees": agreement(chi, truth, made, within=40.0),
+        "phi, psi within 30 degrees": agreement(
+            backbone_turns, np.False_, truth, made, within=30.0
+        ),
+        "chi within 40 degrees": agreement(*side_turns, truth, made, within=40.0),
+        "JSD of phi, psi [bit]": divergence(backbone_turns, truth, made),
+        "JSD of chi1 [bit]": divergence(side_turns[0][is_first], truth, made),
         "calibration": metrics.calibration(made[None], truth[None], heavy),
+        "energy score": metrics.energy_score(made[None], truth[None], heavy),
         "bead residual": np.abs(beads).max(),
     }
 
 
+def most_likely(
+    table: AtomTable, truth: np.ndarray, made: np.ndarray
+) -> dict[str, float]:
+    """Say how far the most likely structure is from the original [A]."""
+    backbone = np.isin(table.names, BACKBONE)
+    return {
+        "most likely: heavy": metrics.rmsd(made[0], truth, table.is_heavy),
+        "most likely: backbone": metrics.rmsd(made[0], truth, backbone),
+    }
+
+
 def agreement(
-    quadruples: np.ndarray, truth: np.ndarray, made: np.ndarray, within: float = 30.0
+    quadruples: np.ndarray,
+    is_symmetric: np.ndarray,
+    truth: np.ndarray,
+    made: np.ndarray,
+    within: float,
 ) -> float:
     """Give the share of torsions that are about as in the original."""
-    quadruples = np.asarray(quadruples).reshape(-1, 4)
+    quadruples = quadruples.reshape(-1, 4)
     off = metrics.dihedral_angles(made, quadruples) - metrics.dihedral_angles(
         truth, quadruples
     )
-    return float((np.abs((off + 180) % 360 - 180) < within).mean())
+    turn = np.where(is_symmetric, 180.0, 360.0)
+    return float((np.abs(off - turn * np.round(off / turn)) < within).mean())
+
+
+def divergence(quadruples: np.ndarray, truth: np.ndarray, made: np.ndarray) -> float:
+    """Compare torsions, or pairs of them, with the original's in bins of 30 degrees."""
+    sets = []
+    for positions in (made, truth[None]):
+        angles = metrics.dihedral_angles(positions, quadruples.reshape(-1, 4))
+        sets.append(angles.reshape(-1, *quadruples.shape[1:-1]))
+    return metrics.jensen_shannon_divergence(*sets, n_bins=12)
 
 
 def backmapped(
     table: AtomTable, mapping: Mapping, truth: np.ndarray, n_samples: int
-) -> tuple[AtomisticEnsemble, float]:
-    """Make the atoms of beads; give the CPU seconds from universe to samples too."""
+) -> tuple[AtomisticEnsemble, AtomisticEnsemble, float]:
+    """Make samples and the most likely structure; give the CPU seconds of samples."""
     atoms = AtomisticEnsemble(table, truth[None]).to_universe()
     beads = coarse_grain(atoms, mapping)
     Backmapper(beads).sample(n=1, seed=0)  # the first one loads libraries
@@ -106,9 +140,10 @@ def backmapped(
     protein = protein_from_beads(beads, protonation=protonation_of(table))
     samples = Backmapper(protein).sample(n=n_samples, seed=1)
     seconds = time.process_time() - start
+    likely = Backmapper(protein, spread=0).sample(n=1)
     if samples.atom_table.names != table.names:
         raise ValueError("the beads were taken for another protein")
-    return samples, seconds
+    return samples, likely, seconds
 
 
 def protonation_of(table: AtomTable) -> dict[int, str]:
@@ -180,8 +215,11 @@ def main() -> None:
         truth = atoms.positions[order].astype(np.float64)
         for family in options.families:
             mapping = family_mapping(table, family)
-            samples, seconds = backmapped(table, mapping, truth, options.n_samples)
+            samples, likely, seconds = backmapped(
+                table, mapping, truth, options.n_samples
+            )
             row = measure(table, mapping, truth, samples.positions_angstrom)
+            row |= most_likely(table, truth, likely.positions_angstrom)
             row[f"CPU seconds for {options.n_samples} samples"] = seconds
             if options.n_relaxed:
                 row |= relaxed(samples[: options.n_relaxed], truth)

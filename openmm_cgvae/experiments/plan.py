@@ -28,6 +28,9 @@ _PUBLISHED_TRAINING = {"learning_rate": 1e-3, "schedule": "cosine"}
 # Without the divergence the prior learns nothing: there are no samples to polish.
 _AUTO_ENCODER = {"kl_weight": 0.0, "polish_epochs": 0}
 
+# Random cuts leave beads of one atom beside beads of a dozen: more channels, more steps.
+_FINE_BEADS = {"n_channels": 128, "n_epochs": 24, "settling_steps": 60}
+
 Options = dict[str, Any]
 
 
@@ -120,8 +123,8 @@ SYSTEMS = {
                 # The largest of six beads may hold more than 64 atoms.
                 ("fast", 6): {"n_channels": 96, "kl_weight": 1e-2},
                 ("fast", 10): {"n_channels": 96},
-                ("fast", 20): {"n_channels": 128, "kl_weight": 3e-3, "n_epochs": 24},
-                ("fast", 30): {"n_channels": 128, "kl_weight": 3e-3, "n_epochs": 24},
+                ("fast", 20): dict(_FINE_BEADS),
+                ("fast", 30): dict(_FINE_BEADS),
             },
         ),
     )
