@@ -26,7 +26,7 @@ from openmm_cgvae.topology import AtomTable
 
 # Enough that opening and closing files costs nothing, little enough to keep memory
 # small, and not to lose much if a run is killed.
-N_FRAMES_READ_AT_ONCE = 1024
+N_FRAMES_READ_AT_ONCE = 2000
 N_ATOMS_MADE_AT_ONCE = 2**18
 
 

@@ -83,10 +83,11 @@ def normal_noise(
     # Uniform between -1 and 1 and symmetric about 0. The inverse error function of
     # torch takes half the time of scipy's inverse of the normal distribution, and
     # agrees to 1e-15.
-    uniform = (bits >> np.uint64(11)).astype(np.float64)
+    bits >>= np.uint64(11)
+    uniform = bits.astype(np.float64)
     uniform *= 2.0**-52
     uniform += 2.0**-53 - 1
-    normal = torch.erfinv(torch.from_numpy(uniform)).mul_(math.sqrt(2)).float().numpy()
+    normal = torch.from_numpy(uniform).erfinv_().mul_(math.sqrt(2)).float().numpy()
     return normal.reshape(len(bits), *shape)
 
 
@@ -229,6 +230,11 @@ def correlation_weights(correlation: float) -> np.ndarray:
 
 
 def _mixed(bits: np.ndarray) -> np.ndarray:
-    bits = (bits ^ (bits >> np.uint64(30))) * MIX_1
-    bits = (bits ^ (bits >> np.uint64(27))) * MIX_2
-    return bits ^ (bits >> np.uint64(31))
+    """Mix bits in place, and give them back."""
+    shifted = bits >> np.uint64(30)
+    bits ^= shifted
+    bits *= MIX_1
+    bits ^= np.right_shift(bits, np.uint64(27), out=shifted)
+    bits *= MIX_2
+    bits ^= np.right_shift(bits, np.uint64(31), out=shifted)
+    return bits

@@ -1,5 +1,6 @@
 """Atoms from beads as arrays: batched, seeded, with the beads kept exactly."""
 
+import math
 import operator
 from typing import SupportsIndex
 
@@ -154,8 +155,11 @@ class Sampler:
         frames = np.asarray(frames)[rows]
         noise_shape = (self.graph.n_beads, self.model.n_latents)
         parts = []
-        for start in range(0, len(rows), self.batch_size):
-            chosen = slice(start, start + self.batch_size)
+        # Batches of one size: a small one at the end costs nearly as much.
+        n_batches = math.ceil(len(rows) / self.batch_size)
+        n_each = math.ceil(len(rows) / max(1, n_batches))
+        for batch in range(n_batches):
+            chosen = slice(batch * n_each, (batch + 1) * n_each)
             key = (seeds[molecules[chosen]], frames[chosen], copies[chosen])
             noise = (
                 normal_noise(*key, noise_shape)

@@ -150,6 +150,10 @@ if {backend!r}:
     torch.compile = compile_
 from test_compiling import Losses, step
 
+from openmm_cgvae.model import products
+
+products.PREFERS_ONEDNN, products.LEAST_PRODUCT = {onednn!r}, 1
+
 for form in {forms!r}:
     torch.manual_seed(0)
     compiled = Losses(**form).compiled()
@@ -174,9 +178,9 @@ FORMS = {
 }
 
 
-def run(backend, forms):
+def run(backend, forms, *, onednn=False):
     tests = str(Path(__file__).parent)
-    code = COMPILED.format(tests=tests, backend=backend, forms=forms)
+    code = COMPILED.format(tests=tests, backend=backend, forms=forms, onednn=onednn)
     made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
     return [int(line) for line in made.stdout.split()]
@@ -187,7 +191,12 @@ def test_every_form_is_traced_whole():
     assert run("eager", list(FORMS.values())) == [1, 2, 3, 4]
 
 
+def test_products_by_onednn_are_traced_and_differentiated():
+    assert run("aot_eager", [FORMS["sender"]], onednn=True) == [1]
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("onednn", [False, True])
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_compiled_slopes_are_those_of_the_network(form):
-    run("", [form])
+def test_compiled_slopes_are_those_of_the_network(form, onednn):
+    run("", [form], onednn=onednn)

@@ -3,7 +3,6 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from openmm_cgvae.graphs import GraphBatch
 from openmm_cgvae.model.basis import RadialBasis
@@ -24,6 +23,7 @@ from openmm_cgvae.model.messages import (
 )
 from openmm_cgvae.model.neighbourhood import Neighbourhood, bead_graph
 from openmm_cgvae.model.oriented import BeadGraph, bead_graph_for, scalar_message
+from openmm_cgvae.model.products import linear
 
 
 class VectorDecoder(nn.Module):

@@ -7,10 +7,10 @@ from typing import cast
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from openmm_cgvae.model.config import Messages
 from openmm_cgvae.model.neighbourhood import Neighbourhood
+from openmm_cgvae.model.products import Linear, linear
 from openmm_cgvae.model.sums import cross_product
 
 SMALLEST_SQUARE = 1e-20  # [A^2]
@@ -31,7 +31,7 @@ def mlp(*sizes: int) -> nn.Sequential:
     """
     layers: list[nn.Module] = []
     for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
-        layers += [nn.Linear(n_in, n_out), nn.SiLU()]
+        layers += [Linear(n_in, n_out), nn.SiLU()]
     return nn.Sequential(*layers[:-1])
 
 
@@ -229,8 +229,8 @@ class EquivariantUpdate(nn.Module):
 
     def __init__(self, n_channels: int, *, mixes_vectors: bool) -> None:
         super().__init__()
-        self.alpha = nn.Linear(n_channels, n_channels, bias=False)
-        self.beta = nn.Linear(n_channels, n_channels, bias=False)
+        self.alpha = Linear(n_channels, n_channels, bias=False)
+        self.beta = Linear(n_channels, n_channels, bias=False)
         self.network = mlp(2 * n_channels, n_channels, 3 * n_channels)
         self.mixes_vectors = mixes_vectors
 

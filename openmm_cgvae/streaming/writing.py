@@ -72,15 +72,11 @@ def _native(
     distinct, which = distinct_rows(block.boxes)
     distinct[:, :3] *= nm
     cells = [triclinic_vectors(box) for box in distinct]
-    for samples, cell, step, time in zip(
-        native,
-        which.tolist(),
-        block.numbers.tolist(),
-        block.times.tolist(),
-        strict=True,
-    ):
-        for structure in samples:
-            yield structure, cells[cell], step, time
+    n_samples = native.shape[1]
+    columns = (which, block.numbers, block.times)
+    boxes, steps, times = (np.repeat(each, n_samples).tolist() for each in columns)
+    structures = native.reshape(-1, *native.shape[2:])
+    yield from zip(structures, map(cells.__getitem__, boxes), steps, times, strict=True)
 
 
 def _universes(block: BeadBlock, atoms: np.ndarray) -> Iterator[mda.Universe]:

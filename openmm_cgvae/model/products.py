@@ -1,0 +1,132 @@
+"""Linear layers by whichever of torch's libraries multiplies faster here."""
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+# Fewer multiplications than this take less time than the other library's overhead.
+LEAST_PRODUCT = 2**20
+
+
+def prefers_onednn(cpu_info: str, instructions: str) -> bool:
+    """Tell whether oneDNN multiplies float32 matrices faster than MKL.
+
+    MKL, which torch multiplies with, does not use AVX-512 on processors of AMD;
+    oneDNN, which comes with torch too, does, and takes half the time.
+
+    Parameters
+    ----------
+    cpu_info : str
+        What the system says of the processor.
+    instructions : str
+        The instructions that torch found.
+
+    Returns
+    -------
+    bool
+        Whether it does.
+
+    Examples
+    --------
+    >>> prefers_onednn("vendor_id : AuthenticAMD", "AVX512")
+    True
+    >>> prefers_onednn("vendor_id : GenuineIntel", "AVX512")
+    False
+    """
+    return "AuthenticAMD" in cpu_info and instructions.startswith("AVX512")
+
+
+def _cpu_info() -> str:
+    if not (torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()):
+        return ""
+    path = Path("/proc/cpuinfo")
+    if not path.is_file():
+        return platform.processor()
+    with path.open(encoding="utf-8") as file:
+        return file.read(1000)  # the first of many cores will do
+
+
+# By the kind of processor, not by a trial: the same machine rounds the same way always.
+PREFERS_ONEDNN = prefers_onednn(_cpu_info(), torch.backends.cpu.get_cpu_capability())
+
+
+class Linear(nn.Linear):
+    """A linear layer, as `torch.nn.Linear`."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Apply it; see `linear`."""
+        return linear(features, self.weight, self.bias)
+
+
+def linear(features: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Apply a linear layer, as `torch.nn.functional.linear`.
+
+    Parameters
+    ----------
+    features : Tensor, shape (..., n_in)
+        What goes in.
+    weight : Tensor, shape (n_out, n_in)
+        Weights.
+    bias : Tensor, shape (n_out,), optional
+        What is added.
+
+    Returns
+    -------
+    Tensor, shape (..., n_out)
+        The product, to rounding the same with either library.
+
+    Examples
+    --------
+    >>> linear(torch.ones(1, 2), torch.tensor([[1.0, 2.0]]), torch.ones(1)).tolist()
+    [[4.0]]
+    """
+    if (
+        not PREFERS_ONEDNN
+        or features.numel() * weight.shape[0] < LEAST_PRODUCT
+        or features.dtype != torch.float32
+        or features.device.type != "cpu"
+    ):
+        return functional.linear(features, weight, bias)
+    if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return torch.ops.openmm_cgvae.linear(features, weight, bias)
+    return _by_onednn(features, weight, bias)
+
+
+def _by_onednn(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    # The operator of compiled models. It has no derivative of its own, and the compiler
+    # takes its weights for constants: hence one of ours around it.
+    return torch.ops.mkldnn._linear_pointwise(features, weight, bias, "none", [], "")
+
+
+def _shaped(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    del bias
+    return features.new_empty(*features.shape[:-1], weight.shape[0])
+
+
+def _keep(
+    ctx: Any, inputs: tuple[Tensor, Tensor, Tensor | None], output: Tensor
+) -> None:
+    del output
+    ctx.save_for_backward(*inputs[:2])
+
+
+def _slopes(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+    features, weight = ctx.saved_tensors
+    of_features, of_weight, of_bias = ctx.needs_input_grad
+    rows = slope.flatten(0, -2)
+    return (
+        linear(slope, weight.t()) if of_features else None,
+        linear(rows.t(), features.flatten(0, -2).t()) if of_weight else None,
+        rows.sum(0) if of_bias else None,
+    )
+
+
+NAME = "openmm_cgvae::linear"
+torch.library.define(NAME, "(Tensor features, Tensor weight, Tensor? bias) -> Tensor")
+torch.library.impl(NAME, "CPU", _by_onednn)
+torch.library.register_fake(NAME, _shaped)
+torch.library.register_autograd(NAME, _slopes, setup_context=_keep)
