@@ -4,22 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import networkx as nx
-import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
 from torch import Tensor
 
+from openmm_cgvae.graphs.atom_types import atom_types_of
+from openmm_cgvae.graphs.references import choose_references
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.topology import AtomTable
 
 N_BONDS_OF_CLOSE_PAIRS = 2  # the paper's "order for multi-hop graph", Table 4
-N_REFERENCES = 6  # beads that each bead orients itself by
-FARTHEST_RELATION = 4  # bonds; beads farther away by bonds are not told apart
-N_RELATIONS = 2 * FARTHEST_RELATION
 LARGEST_PAIR_MATRIX = 256  # atoms
-SEARCH_MARGIN = 0.01  # more than float32 rounds at 10^4 A [A]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -95,7 +90,7 @@ class MoleculeGraph:
                 f"`atom_table` holds atom types the model does not know: "
                 f"{', '.join(unknown[:8])}; train a model on such molecules"
             )
-        references, relations = _references(
+        references, relations = choose_references(
             mapping.bead_of_atom[atom_table.bonds], mapping.n_beads
         )
         return cls(
@@ -282,77 +277,6 @@ def collate(
     )
 
 
-def atom_types_of(atom_table: AtomTable, kind: str) -> list[str]:
-    """Spell the type of every atom.
-
-    Parameters
-    ----------
-    atom_table : AtomTable
-        The atoms.
-    kind : {"element", "identity"}
-        ``"element"`` is the paper's: the atomic number. ``"identity"`` is residue
-        and atom name, which tells the hydrogens of a methyl apart.
-
-    Returns
-    -------
-    list of str
-        One word per atom, e.g. ``"6"`` or ``"ALA:CA"``.
-    """
-    if kind == "element":
-        return [str(number) for number in atom_table.atomic_numbers]
-    return [
-        f"{atom_table.residue_names[residue]}:{name}"
-        for name, residue in zip(
-            atom_table.names, atom_table.residue_of_atom, strict=True
-        )
-    ]
-
-
-def radius_edges(
-    positions: Float[Tensor, "n_nodes 3"],
-    molecule_of_node: Int[Tensor, " n_nodes"],
-    cutoff: float,
-) -> Int[Tensor, "2 n_edges"]:
-    """Find the pairs of nodes of the same molecule closer than a cutoff.
-
-    Parameters
-    ----------
-    positions : Tensor, shape (n_nodes, 3)
-        Positions [A].
-    molecule_of_node : Tensor of int, shape (n_nodes,)
-        Molecule of each node, never falling.
-    cutoff : float
-        Cutoff [A].
-
-    Returns
-    -------
-    Tensor of int, shape (2, n_edges)
-        Receivers and senders, both directions of each pair, sorted by receiver.
-    """
-    points = positions.detach().cpu().numpy().astype(np.float32)
-    counts = torch.bincount(molecule_of_node).tolist()
-    found = []
-    start = 0
-    for count in counts:
-        block = points[start : start + count]
-        # Unlike the search of MDAnalysis, a tree does not mind a molecule that is
-        # long and thin, whose bounding box is nearly empty.
-        pairs = cKDTree(block).query_pairs(
-            cutoff + SEARCH_MARGIN, output_type="ndarray"
-        )
-        found.append(np.asarray(pairs, dtype=np.int64).reshape(-1, 2) + start)
-        start += count
-    one_way = np.concatenate(found)
-    both = np.concatenate([one_way, one_way[:, ::-1]])
-    order = np.lexsort((both[:, 1], both[:, 0]))
-    edges = torch.tensor(both[order].T, device=positions.device)
-    # The search rounds to float32 and takes pairs at the cutoff itself; the networks
-    # do neither, and dense blocks and edge lists have to agree on every pair.
-    receivers, senders = positions.detach()[edges]
-    inside = torch.linalg.vector_norm(senders - receivers, dim=-1) < cutoff
-    return edges[:, inside]
-
-
 def _pair_matrix(graph: MoleculeGraph) -> Tensor | None:
     """Make the matrix of the differences of close pairs, if it is small."""
     if graph.n_atoms > LARGEST_PAIR_MATRIX:
@@ -365,29 +289,3 @@ def _pair_matrix(graph: MoleculeGraph) -> Tensor | None:
 
 def _shifted(parts: Sequence[Tensor], starts: Sequence[int]) -> Tensor:
     return torch.cat([p + start for p, start in zip(parts, starts, strict=True)])
-
-
-def _references(
-    bead_of_bond: np.ndarray, n_beads: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Choose the beads that each bead orients itself by, and say how they relate."""
-    graph = nx.Graph(bead_of_bond.reshape(-1, 2).tolist())
-    graph.add_nodes_from(range(n_beads))
-    references = np.zeros((n_beads, N_REFERENCES), dtype=np.int64)
-    relations = np.zeros_like(references)
-    for bead in range(n_beads):
-        # So many bonds away there are beads enough, or the chain ends before.
-        bonds = nx.single_source_shortest_path_length(graph, bead, cutoff=N_REFERENCES)
-        near = range(max(0, bead - N_REFERENCES), bead + N_REFERENCES + 1)
-        others = sorted(
-            (bonds.get(other, N_REFERENCES + 1), abs(other - bead), other)
-            for other in {*bonds, *near} - {bead}
-            if other < n_beads
-        )[:N_REFERENCES]
-        for rank, (n_bonds, _, other) in enumerate(others):
-            side = FARTHEST_RELATION if other > bead else 0
-            relations[bead, rank] = min(n_bonds, FARTHEST_RELATION) + side
-            references[bead, rank] = other
-        for rank in range(len(others), N_REFERENCES):
-            references[bead, rank] = others[rank % len(others)][2] if others else bead
-    return references, relations
