@@ -12,13 +12,15 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import networks, pipelines, scaling
-from benchmarks.timing import Measurement
+from benchmarks import backmapping, networks, pipelines, scaling
+from benchmarks.timing import Measurement, Yardstick, timed
+from openmm_cgvae.model.products import PREFERS_ONEDNN
 
 GROUPS: dict[str, Callable[..., Iterator[Measurement]]] = {
     "training": networks.training,
+    "compiled": networks.compiled,
     "sampling": networks.sampling,
-    "backmapping": pipelines.backmapping,
+    "backmapping": backmapping.backmapping,
     "coarse_graining": pipelines.coarse_graining,
     "relaxing": pipelines.relaxing,
     "importing": pipelines.importing,
@@ -51,6 +53,16 @@ def processor() -> str:
     return found[0] if found else platform.processor()
 
 
+def yardsticks() -> str:
+    """Time the yardstick by the two libraries of torch, best of seven."""
+    yardstick = Yardstick()
+    onednn = torch.ops.mkldnn._linear_pointwise
+    first, second = yardstick.first, yardstick.second
+    calls = (yardstick, lambda: onednn(first, second, None, "none", [], ""))
+    times = (min(timed(call, 2)[0] for _ in range(7)) for call in calls)
+    return ", ".join(f"{1e3 * seconds:.1f}" for seconds in times)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time openmm_cgvae.")
     parser.add_argument("--quick", action="store_true", help="fewer and smaller cases")
@@ -64,6 +76,8 @@ def main() -> None:
         "threads": options.threads,
         "torch": torch.__version__,
         "instructions": torch.backends.cpu.get_cpu_capability(),
+        "yardstick by MKL, oneDNN [ms]": yardsticks(),
+        "large linear layers by": "oneDNN" if PREFERS_ONEDNN else "MKL",
     }
     print(*(f"{name}: {value}" for name, value in machine.items()), sep="\n")
     print(f"{HEAD[0]:58s}" + "".join(f"{word:>11s}" for word in HEAD[1:6]))

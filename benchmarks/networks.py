@@ -1,7 +1,10 @@
 """Training steps and sampling, as yardsticks and as shares of the arithmetic floor."""
 
 import math
+import os
+import tempfile
 from collections.abc import Callable, Iterator
+from unittest import mock
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -14,6 +17,7 @@ from benchmarks.systems import (
     shipped_model,
 )
 from benchmarks.timing import Measurement, measure
+from openmm_cgvae.model import CGVAE
 
 ALA, CLN = "alanine-dipeptide", "chignolin"
 
@@ -57,6 +61,15 @@ def training(*, quick: bool) -> Iterator[Measurement]:
                 seconds=seconds,
                 flops=flops_of(step.loss_and_gradient),
             )
+    for n_channels in (128,) if quick else (128, 600):
+        model = make_model(ALA, 3, n_channels=n_channels, messages="sender")
+        step = TrainingStep.of(model, ALA, 32)
+        step()
+        yield measure(
+            f"... of it clipping and Adam, {ALA} N=3 F={n_channels}",
+            step.move,
+            seconds=seconds,
+        )
     for name, batch_size in ((ALA, 64), (CLN, 16)):
         n_beads = 3 if name == ALA else 6
         step = TrainingStep.of(
@@ -68,6 +81,47 @@ def training(*, quick: bool) -> Iterator[Measurement]:
             seconds=seconds,
             flops=flops_of(step.loss_and_gradient),
         )
+
+
+def compiled(*, quick: bool) -> Iterator[Measurement]:
+    """Time steps through `torch.compile`, as in long trainings, and the compiler."""
+    seconds = 1.5 if quick else 4.0
+    cases = [(ALA, 3, 128, 32), (ALA, 3, 600, 32), (CLN, 6, 128, 2)]
+    for name, n_beads, n_channels, batch_size in cases[:1] if quick else cases:
+        model = make_model(name, n_beads, n_channels=n_channels, messages="sender")
+        words = f"{name} N={n_beads} F={n_channels} batch {batch_size} sender"
+        yield compiled_step(model, name, batch_size, words, seconds)
+    if not quick:
+        model = make_model(ALA, 3, shipped_config())
+        yield compiled_step(model, ALA, 64, f"{ALA} N=3 preset fast batch 64", seconds)
+
+
+def compiled_step(
+    model: CGVAE, name: str, batch_size: int, words: str, seconds: float
+) -> Measurement:
+    """Time a step, and how many pay for the compiler."""
+    plain = TrainingStep.of(model, name, batch_size)
+    flops = flops_of(plain.loss_and_gradient)
+    before = measure(f"train {words}", plain, seconds=seconds)
+    step = TrainingStep.of(model, name, batch_size)
+    with tempfile.TemporaryDirectory() as folder:
+        # Compiled anew, whatever was compiled before.
+        with mock.patch.dict(os.environ, {"TORCHINDUCTOR_CACHE_DIR": folder}):
+            cpu = used()
+            step.compile()
+            step()
+            cpu = used() - cpu
+        row = measure(f"train {words}, compiled", step, seconds=seconds, flops=flops)
+    pays = 1e3 * cpu / max(before.cpu_ms - row.cpu_ms, 1e-3)
+    row.note = f"compiler {cpu:.0f} CPU s; {before.yardsticks:.3g} yardsticks without"
+    row.note += f", pays from {pays:.0f} steps"
+    return row
+
+
+def used() -> float:
+    """Give the CPU seconds of this process and of those it started and saw end."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def sampling(*, quick: bool) -> Iterator[Measurement]:

@@ -1,10 +1,8 @@
-"""What a user runs, from file to file: reading, beads, decoding, relaxing, writing."""
+"""What a user runs beside backmapping: coarse-graining, relaxing, importing."""
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import MDAnalysis as mda
 import numpy as np
@@ -13,8 +11,8 @@ import torch
 from MDAnalysisTests.datafiles import TPR, XTC
 
 from benchmarks.systems import noisy_frames, shipped_model
-from benchmarks.timing import Measurement, Yardstick, measure, timed
-from openmm_cgvae import Backmapper, coarse_grain
+from benchmarks.timing import Measurement, Yardstick, measure, once, timed
+from openmm_cgvae import coarse_grain
 from openmm_cgvae.ensemble import AtomisticEnsemble
 from openmm_cgvae.minimiser import Minimiser, RelaxationSettings
 from openmm_cgvae.openmm_system import make_system, openmm_positions
@@ -24,94 +22,6 @@ from openmm_cgvae.sampling import Sampler
 from openmm_cgvae.schemes import residues
 
 ALA = "alanine-dipeptide"
-
-
-def once(case: str, call: Callable[[], object], per: int, note: str) -> Measurement:
-    """Time a long call once, between two yardsticks."""
-    yardstick = Yardstick()
-    before, _ = timed(yardstick, 4)
-    cpu, wall = timed(call)
-    after, _ = timed(yardstick, 4)
-    unit = (before + after) / 2
-    return Measurement(
-        case=case,
-        cpu_ms=1e3 * cpu / per,
-        wall_ms=1e3 * wall / per,
-        yardsticks=cpu / unit,
-        yardstick_ms=1e3 * unit,
-        n=1,
-        note=note,
-    )
-
-
-def bead_trajectory(folder: Path, n_frames: int) -> mda.Universe:
-    """Write beads of alanine dipeptide to an XTC file and open it."""
-    model = shipped_model()
-    beads = model.mapping.project(noisy_frames(ALA, 100))
-    atoms = mda.Universe.empty(
-        3, n_residues=3, atom_resindex=[0, 1, 2], trajectory=True
-    )
-    atoms.add_TopologyAttr("name", list(model.mapping.bead_names))
-    atoms.add_TopologyAttr("resname", ["ACE", "ALA", "NME"])
-    path = folder / f"beads_{n_frames}.xtc"
-    with mda.Writer(str(path), n_atoms=3) as writer:
-        for frame in range(n_frames):
-            atoms.atoms.positions = beads[frame % len(beads)]
-            atoms.trajectory.ts.frame = frame
-            writer.write(atoms.atoms)
-    return mda.Universe(atoms._topology, str(path))
-
-
-def backmapping(*, quick: bool) -> Iterator[Measurement]:
-    """Compare `Backmapper.run` with the networks alone."""
-    n_frames = 1_000 if quick else 10_000
-    model = shipped_model()
-    with tempfile.TemporaryDirectory() as name:
-        universe = bead_trajectory(Path(name), n_frames)
-        backmapper = Backmapper(universe, model)
-        decoding = once(
-            f"decoding alone, {n_frames} frames",
-            decoding_alone(universe, model, n_frames),
-            n_frames,
-            "per frame",
-        )
-        yield decoding
-        output = Path(name) / "atoms.xtc"
-
-        def run() -> None:
-            backmapper.run(output=output, seed=0, progress=False)
-
-        whole = once(f"Backmapper.run, {n_frames} frames", run, n_frames, "per frame")
-        ratio = whole.cpu_ms / decoding.cpu_ms
-        whole.note = f"per frame; {ratio:.2f} x decoding alone"
-        yield whole
-        n = n_frames // 10
-        yield once(
-            f"Backmapper.sample, one frame, n = {n}",
-            lambda: backmapper.sample(n=n, seed=0),
-            n,
-            "per structure",
-        )
-
-
-def decoding_alone(
-    universe: mda.Universe, model: torch.nn.Module, n_frames: int
-) -> Callable[[], None]:
-    """Make the call of prior and decoder on beads and noise that are in memory."""
-    sampler = Sampler(model)
-    beads = torch.from_numpy(
-        np.stack([universe.atoms.positions for _ in universe.trajectory])
-    )
-    size = sampler.batch_size
-    noise = torch.randn(size * model.mapping.n_beads, model.config.n_channels)
-
-    def call() -> None:
-        with torch.inference_mode():
-            for start in range(0, n_frames, size):
-                batch = sampler.graph.batch(beads[start : start + size])
-                model.sample(batch, noise[: batch.n_beads])
-
-    return call
 
 
 def coarse_graining(*, quick: bool) -> Iterator[Measurement]:

@@ -86,7 +86,7 @@ def chains(*, quick: bool) -> Iterator[Measurement]:
 MEMORY = """
 import json, sys, time
 from pathlib import Path
-from benchmarks.pipelines import bead_trajectory
+from benchmarks.backmapping import bead_trajectory
 from benchmarks.systems import shipped_model
 from openmm_cgvae import Backmapper
 folder, n_frames = Path(sys.argv[1]), int(sys.argv[2])

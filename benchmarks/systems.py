@@ -16,6 +16,7 @@ from openmm_cgvae.sampling import Sampler
 from openmm_cgvae.schemes import backbone_partition, residues
 from openmm_cgvae.topology import AtomTable
 from openmm_cgvae.training import PRESETS
+from openmm_cgvae.training.compiling import CompiledLosses
 
 NOISE = 0.1  # of the frames, on every coordinate [A]
 
@@ -86,6 +87,7 @@ class TrainingStep:
     atoms: torch.Tensor
     beads: torch.Tensor
     optimizer: torch.optim.Optimizer
+    compiled: CompiledLosses | None = None
 
     @classmethod
     def of(cls, model: CGVAE, name: str, batch_size: int) -> "TrainingStep":
@@ -103,17 +105,29 @@ class TrainingStep:
     def batch(self) -> GraphBatch:
         return self.graph.batch(self.beads, self.atoms)
 
+    def losses(
+        self, batch: GraphBatch, noise: torch.Tensor, *weights: float
+    ) -> dict[str, torch.Tensor]:
+        result = self.model(batch, noise)
+        return objective(self.model, batch, result, *weights).to_dict()
+
+    def compile(self) -> None:
+        self.compiled = CompiledLosses(self.losses, self.model.parameters())
+
     def loss_and_gradient(self) -> None:
         batch = self.batch()
         noise = torch.randn(batch.n_beads, self.model.config.n_channels)
-        result = self.model(batch, noise)
-        objective(self.model, batch, result, 25.0, 0.05).total.backward()
+        losses = self.compiled or self.losses
+        losses(batch, noise, 25.0, 0.05)["total"].backward()
+
+    def move(self) -> None:
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
 
     def __call__(self) -> None:
         self.optimizer.zero_grad()
         self.loss_and_gradient()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
+        self.move()
 
 
 def make_optimizer(model: CGVAE) -> torch.optim.Optimizer:

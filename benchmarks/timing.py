@@ -95,3 +95,21 @@ def measure(
         floor_share=None if flops is None else flops / YARDSTICK_FLOPS / ratios,
         note=note,
     )
+
+
+def once(case: str, call: Callable[[], object], per: int, note: str) -> Measurement:
+    """Time a long call once, between two yardsticks."""
+    yardstick = Yardstick()
+    before, _ = timed(yardstick, 4)
+    cpu, wall = timed(call)
+    after, _ = timed(yardstick, 4)
+    unit = (before + after) / 2
+    return Measurement(
+        case=case,
+        cpu_ms=1e3 * cpu / per,
+        wall_ms=1e3 * wall / per,
+        yardsticks=cpu / unit,
+        yardstick_ms=1e3 * unit,
+        n=1,
+        note=note,
+    )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 # Fewer multiplications than this take less time than the other library's overhead.
-LEAST_PRODUCT = 2**20
+LEAST_PRODUCT = 2**21
 
 
 def prefers_onednn(cpu_info: str, instructions: str) -> bool:

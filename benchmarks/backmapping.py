@@ -1,0 +1,182 @@
+"""`Backmapper.run` from file to file: reading, noise, networks, beads, writing."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from unittest import mock
+
+import MDAnalysis as mda
+import numpy as np
+import torch
+
+from benchmarks.systems import make_model, noisy_frames, shipped_model
+from benchmarks.timing import Measurement, Yardstick, once, timed
+from openmm_cgvae import Backmapper, sampling
+from openmm_cgvae.model import CGVAE
+from openmm_cgvae.sampling import Sampler
+from openmm_cgvae.streaming import job
+from openmm_cgvae.streaming.reading import BlockReader
+
+ALA = "alanine-dipeptide"
+# Where `run` spends its time; `sample_many` calls those that are set in below it.
+STAGES = {
+    "reading the beads": (BlockReader, "read"),
+    "noise, networks, beads, labels": (Sampler, "sample_many"),
+    "... drawing noise": (sampling, "normal_noise"),
+    "... prior and decoder": (CGVAE, "sample"),
+    "... putting the beads back exactly": (Sampler, "_exact"),
+    "... labels of methyls": (Sampler, "_random_labels"),
+    "writing the atoms": (job, "write_block"),
+}
+
+
+def bead_trajectory(folder: Path, n_frames: int) -> mda.Universe:
+    """Write beads of alanine dipeptide to an XTC file and open it."""
+    model = shipped_model()
+    beads = model.mapping.project(noisy_frames(ALA, 100))
+    atoms = mda.Universe.empty(
+        3, n_residues=3, atom_resindex=[0, 1, 2], trajectory=True
+    )
+    atoms.add_TopologyAttr("name", list(model.mapping.bead_names))
+    atoms.add_TopologyAttr("resname", ["ACE", "ALA", "NME"])
+    path = folder / f"beads_{n_frames}.xtc"
+    with mda.Writer(str(path), n_atoms=3) as writer:
+        for frame in range(n_frames):
+            atoms.atoms.positions = beads[frame % len(beads)]
+            atoms.trajectory.ts.frame = frame
+            writer.write(atoms.atoms)
+    return mda.Universe(atoms._topology, str(path))
+
+
+def backmapping(*, quick: bool) -> Iterator[Measurement]:
+    """Compare `Backmapper.run` with the networks alone, and split its time."""
+    n_frames = 1_000 if quick else 10_000
+    shipped = shipped_model()
+    large = make_model(ALA, 3, n_channels=128, messages="sender").eval()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        universe = bead_trajectory(folder, n_frames)
+        yield from run_and_decoding(universe, shipped, "shipped", n_frames, folder)
+        fewer = n_frames // 5
+        yield from run_and_decoding(universe, large, "F=128", fewer, folder)
+        yield from stages(universe, shipped, folder)
+        n = n_frames // 10
+        backmapper = Backmapper(universe, shipped)
+        yield once(
+            f"Backmapper.sample, one frame, n = {n}",
+            lambda: backmapper.sample(n=n, seed=0),
+            n,
+            "per structure",
+        )
+
+
+def run_and_decoding(
+    universe: mda.Universe, model: CGVAE, words: str, n_frames: int, folder: Path
+) -> Iterator[Measurement]:
+    """Time `Backmapper.run` and prior and decoder in turn; medians of each."""
+    decode = decoding_alone(universe, model, n_frames)
+    run = running(universe, model, n_frames, folder)
+    yardstick = Yardstick()
+    decode(), run()
+    times = np.array(
+        [[*timed(yardstick, 4), *timed(decode), *timed(run)] for _ in range(11)]
+    )
+    unit = np.median(times[:, 0])
+    ratios = sorted(times[:, 4] / times[:, 2])
+    whole = (
+        f"; {statistics.median(ratios):.2f} x decoding alone "
+        f"({ratios[0]:.2f}-{ratios[-1]:.2f})"
+    )
+    for column, what, note in ((2, "decoding alone", ""), (4, "Backmapper.run", whole)):
+        cpu, wall = np.median(times[:, column : column + 2], axis=0)
+        yield Measurement(
+            case=f"{what}, {words}, {n_frames} frames",
+            cpu_ms=1e3 * cpu / n_frames,
+            wall_ms=1e3 * wall / n_frames,
+            yardsticks=cpu / unit,
+            yardstick_ms=1e3 * unit,
+            n=len(times),
+            note=f"per frame{note}",
+        )
+
+
+def running(
+    universe: mda.Universe, model: CGVAE, n_frames: int, folder: Path
+) -> Callable[[], object]:
+    """Make the call of `Backmapper.run`."""
+    backmapper = Backmapper(universe, model)
+    return lambda: backmapper.run(
+        stop=n_frames, output=folder / "atoms.xtc", seed=0, progress=False
+    )
+
+
+def decoding_alone(
+    universe: mda.Universe, model: CGVAE, n_frames: int
+) -> Callable[[], None]:
+    """Make the call of prior and decoder on beads and noise that are in memory."""
+    sampler = Sampler(model)
+    beads = torch.from_numpy(
+        np.stack([universe.atoms.positions for _ in universe.trajectory[:n_frames]])
+    )
+    size = sampler.batch_size
+    noise = torch.randn(size * model.mapping.n_beads, model.config.n_channels)
+
+    def call() -> None:
+        with torch.inference_mode():
+            for start in range(0, n_frames, size):
+                batch = sampler.graph.batch(beads[start : start + size])
+                model.sample(batch, noise[: batch.n_beads])
+
+    return call
+
+
+def stages(universe: mda.Universe, model: CGVAE, folder: Path) -> Iterator[Measurement]:
+    """Split the time of `Backmapper.run`."""
+    n_frames = len(universe.trajectory)
+    run = running(universe, model, n_frames, folder)
+    run()
+    n_runs = 5
+    with ExitStack() as stack:
+        clocks = {
+            words: stack.enter_context(clocked(*place))
+            for words, place in STAGES.items()
+        }
+        unit, _ = timed(Yardstick(), 4)
+        cpu, wall = timed(run, n_runs)
+    rows = {
+        words: [sum(column) / n_runs for column in zip(*clock, strict=True)]
+        for words, clock in clocks.items()
+    }
+    named = [row for words, row in rows.items() if not words.startswith("...")]
+    rest = np.array([cpu, wall]) - np.sum(named, axis=0)
+    rows["files, notes and all else"] = rest.tolist()
+    for words, (of_cpu, of_wall) in rows.items():
+        yield Measurement(
+            case=f"of Backmapper.run, shipped: {words}",
+            cpu_ms=1e3 * of_cpu / n_frames,
+            wall_ms=1e3 * of_wall / n_frames,
+            yardsticks=of_cpu / unit,
+            yardstick_ms=1e3 * unit,
+            n=n_runs,
+            note=f"per frame; {of_cpu / cpu:.0%} of the run",
+        )
+
+
+@contextmanager
+def clocked(owner: object, name: str) -> Iterator[list[tuple[float, float]]]:
+    """Note CPU and wall seconds of every call of a function."""
+    function = getattr(owner, name)
+    noted: list[tuple[float, float]] = []
+
+    def timed_call(*given: object, **named: object) -> object:
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            return function(*given, **named)
+        finally:
+            noted.append((time.process_time() - cpu, time.perf_counter() - wall))
+
+    with mock.patch.object(owner, name, timed_call):
+        yield noted
