@@ -42,6 +42,11 @@ def rows(
     return table if row_of_node is None else table.index_select(0, row_of_node)
 
 
+def shared(values: Tensor, degree: float) -> Tensor:
+    """Divide by a degree, unless it is one."""
+    return values if degree == 1 else values / degree
+
+
 def filter_matrix(n_functions: int, n_channels: int) -> nn.Parameter:
     """Make the coefficients of filters that are linear in the radial basis.
 
@@ -101,7 +106,7 @@ class InvariantMessage(nn.Module):
         and ``row_of_node`` says which row is whose.
         """
         # The sum is linear in the filters, which are much smaller than it.
-        filters = self.filters / self.degree
+        filters = shared(self.filters, self.degree)
         if self.messages == "product":
             scalars = rows(scalars, row_of_node)
             return edges.pair_sum(filters, scalars, self.network)
@@ -192,7 +197,7 @@ class EquivariantMessage(nn.Module):
         d_pseudovectors += on_pseudo[3]
         d_pseudovectors += cross_product(pseudovectors, on_pseudo[2])
         inner = (vectors * pseudovectors).sum(1)
-        d_pseudoscalars = edges.plain_sum(inner) / self.degree
+        d_pseudoscalars = shared(edges.plain_sum(inner), self.degree)
         return d_scalars, d_pseudoscalars, d_vectors, d_pseudovectors
 
     def _columns(
@@ -203,7 +208,7 @@ class EquivariantMessage(nn.Module):
         hidden, last = opened(self.network, scalars)
         gates = linear(hidden, last.weight[:n_columns], last.bias[:n_columns])
         # The sums are linear in the filters, which are much smaller.
-        filters = edges.prepared(self.filters[:, :n_columns] / self.degree)
+        filters = edges.prepared(shared(self.filters[:, :n_columns], self.degree))
         return filters.split(sizes, -1), gates.split(sizes, -1)
 
 

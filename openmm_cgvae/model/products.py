@@ -91,14 +91,39 @@ def linear(features: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tens
         or features.device.type != "cpu"
     ):
         return functional.linear(features, weight, bias)
-    if torch.is_grad_enabled() or torch.compiler.is_compiling():
+    if torch.is_grad_enabled():
+        return _Linear.apply(features, weight, bias)
+    return _product(features, weight, bias)
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, features: Tensor, weight: Tensor, bias: Tensor | None
+    ) -> Tensor:
+        ctx.save_for_backward(features, weight)
+        return _product(features, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        features, weight = ctx.saved_tensors
+        of_features, of_weight, of_bias = ctx.needs_input_grad
+        rows = slope.flatten(0, -2)
+        return (
+            linear(slope, weight.t()) if of_features else None,
+            linear(rows.t(), features.flatten(0, -2).t()) if of_weight else None,
+            rows.sum(0) if of_bias else None,
+        )
+
+
+def _product(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    if torch.compiler.is_compiling():
         return torch.ops.openmm_cgvae.linear(features, weight, bias)
     return _by_onednn(features, weight, bias)
 
 
 def _by_onednn(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    # The operator of compiled models. It has no derivative of its own, and the compiler
-    # takes its weights for constants: hence one of ours around it.
+    # The operator of compiled models, which has no derivative of its own.
     return torch.ops.mkldnn._linear_pointwise(features, weight, bias, "none", [], "")
 
 
@@ -107,26 +132,8 @@ def _shaped(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return features.new_empty(*features.shape[:-1], weight.shape[0])
 
 
-def _keep(
-    ctx: Any, inputs: tuple[Tensor, Tensor, Tensor | None], output: Tensor
-) -> None:
-    del output
-    ctx.save_for_backward(*inputs[:2])
-
-
-def _slopes(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
-    features, weight = ctx.saved_tensors
-    of_features, of_weight, of_bias = ctx.needs_input_grad
-    rows = slope.flatten(0, -2)
-    return (
-        linear(slope, weight.t()) if of_features else None,
-        linear(rows.t(), features.flatten(0, -2).t()) if of_weight else None,
-        rows.sum(0) if of_bias else None,
-    )
-
-
+# The compiler would take the weights of that operator for constants, but lets ours be.
 NAME = "openmm_cgvae::linear"
 torch.library.define(NAME, "(Tensor features, Tensor weight, Tensor? bias) -> Tensor")
 torch.library.impl(NAME, "CPU", _by_onednn)
 torch.library.register_fake(NAME, _shaped)
-torch.library.register_autograd(NAME, _slopes, setup_context=_keep)
