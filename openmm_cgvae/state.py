@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,12 @@ from openmm_cgvae.minimiser import RelaxationSettings
 from openmm_cgvae.openmm_system import (
     ForceFieldLike,
     find_platform,
+    make_state,
     make_system,
     openmm_box_vectors,
     openmm_positions,
     openmm_topology,
+    shared_topology,
 )
 from openmm_cgvae.solvation import (
     SOLVATED_FORCEFIELD,
@@ -105,7 +106,7 @@ class AtomisticState:
     @property
     def topology(self) -> app.Topology:
         """The OpenMM topology, shared by all states of the same atoms and box."""
-        return _shared_topology(
+        return shared_topology(
             self.atom_table, None if self.box is None else tuple(self.box.tolist())
         )
 
@@ -127,20 +128,12 @@ class AtomisticState:
         openmm.State
             For ``context.setState(state)``.
         """
-        # A State cannot be built by hand, only taken from a Context.
-        system = openmm.System()
-        for mass in self.atom_table.masses.tolist():
-            system.addParticle(mass)
-        if self.box_vectors is not None:
-            system.setDefaultPeriodicBoxVectors(*self.box_vectors)
-        context = openmm.Context(
-            system,
-            openmm.VerletIntegrator(0.001),
-            openmm.Platform.getPlatformByName("Reference"),
+        return make_state(
+            self.atom_table.masses,
+            self.positions_angstrom,
+            self.box,
+            float(self.info.get("time", 0.0)),
         )
-        context.setPositions(self.positions)
-        context.setTime(float(self.info.get("time", 0.0)))
-        return context.getState(positions=True)
 
     def modeller(self) -> app.Modeller:
         """Make an OpenMM Modeller, to add solvent and the like.
@@ -342,11 +335,3 @@ class AtomisticState:
     def _as_samples(self) -> tuple[np.ndarray, np.ndarray | None]:
         box = self.box
         return self.positions_angstrom[None], None if box is None else box[None]
-
-
-# A topology takes as long to build as a small molecule to relax.
-@lru_cache(maxsize=16)
-def _shared_topology(
-    atom_table: AtomTable, box: tuple[float, ...] | None
-) -> app.Topology:
-    return openmm_topology(atom_table, None if box is None else np.array(box))

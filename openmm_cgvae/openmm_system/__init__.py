@@ -13,10 +13,12 @@ from openmm_cgvae.openmm_system.forces import (
 )
 from openmm_cgvae.openmm_system.platforms import find_platform
 from openmm_cgvae.openmm_system.soft_spheres import soft_sphere_system
+from openmm_cgvae.openmm_system.states import make_state
 from openmm_cgvae.openmm_system.topologies import (
     openmm_box_vectors,
     openmm_positions,
     openmm_topology,
+    shared_topology,
 )
 
 __all__ = [
@@ -24,10 +26,12 @@ __all__ = [
     "ForceFieldLike",
     "find_platform",
     "load_forcefield",
+    "make_state",
     "make_system",
     "openmm_box_vectors",
     "openmm_positions",
     "openmm_topology",
     "periodic_options",
+    "shared_topology",
     "soft_sphere_system",
 ]

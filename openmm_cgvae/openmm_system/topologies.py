@@ -1,6 +1,7 @@
 """Atoms, positions and boxes as OpenMM has them, in nanometre."""
 
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,28 @@ def openmm_topology(
         topology.addBond(atoms[i], atoms[j])
     topology.setPeriodicBoxVectors(openmm_box_vectors(box))
     return topology
+
+
+# A topology takes as long to build as a small molecule to relax.
+@lru_cache(maxsize=16)
+def shared_topology(
+    atom_table: AtomTable, box: tuple[float, ...] | None = None
+) -> app.Topology:
+    """Give the topology of `openmm_topology`, one for all who ask, not to be changed.
+
+    Parameters
+    ----------
+    atom_table : AtomTable
+        The molecule.
+    box : tuple of 6 floats, optional
+        Unit cell [Angstrom, degrees].
+
+    Returns
+    -------
+    openmm.app.Topology
+        The same object for the same table and box.
+    """
+    return openmm_topology(atom_table, None if box is None else np.array(box))
 
 
 def openmm_positions(positions: np.ndarray) -> unit.Quantity:
