@@ -109,8 +109,10 @@ def cg_force(
     if potential_type is None:
         return script_force(force_type, frozen, precision, chosen, is_periodic=periodic)
     potential = potential_type(frozen, precision, n_threads, is_periodic=periodic)
+    if chosen and not hasattr(force_type, "setParticles"):  # as in OpenMM 8.5
+        potential.particles = chosen
     force = force_type(potential)
-    if chosen:
+    if chosen and not potential.particles:
         force.setParticles(chosen)
     force.setUsesPeriodicBoundaryConditions(periodic)
     return force
@@ -131,11 +133,22 @@ class _Potential:
         self.dtype = dtype
         self.is_periodic = is_periodic
         self.n_threads = n_threads
+        self.particles: list[int] = []  # those to pick from all; none if OpenMM does
         tensors = itertools.chain(module.parameters(), module.buffers())
         self.device = next((tensor.device for tensor in tensors), torch.device("cpu"))
 
     def evaluate(self, state: openmm.State, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Return the energy [kJ/mol] and the forces [kJ/mol/nm]."""
+        if not self.particles:
+            return self._evaluate(state, positions)
+        energy, chosen = self._evaluate(state, positions[self.particles])
+        forces = chosen.new_zeros(positions.shape)
+        forces[self.particles] = chosen
+        return energy, forces
+
+    def _evaluate(
+        self, state: openmm.State, positions: Tensor
+    ) -> tuple[Tensor, Tensor]:
         # A copy that is a leaf: nobody else's graph or memory is touched.
         place = positions.detach().to(self.device, self.dtype, copy=True)
         place.requires_grad_()

@@ -71,7 +71,7 @@ def test_beads_on_a_line_are_not_turned_about_it(n_beads):
 def test_turning_and_shifting_every_frame_changes_nothing(seed):
     generator = np.random.default_rng(seed)
     frames = SHAPE + generator.normal(scale=0.3, size=(5, 6, 3))
-    turns = Rotation.random(5, rng=generator)
+    turns = Rotation.from_quat(generator.normal(size=(5, 4)))
     moved = np.stack([turn.apply(x) for turn, x in zip(turns, frames, strict=True)])
     moved += generator.normal(scale=20, size=(5, 1, 3))
     np.testing.assert_allclose(
