@@ -28,7 +28,7 @@ _PUBLISHED_TRAINING = {"learning_rate": 1e-3, "schedule": "cosine"}
 # Without the divergence the prior learns nothing: there are no samples to polish.
 _AUTO_ENCODER = {"kl_weight": 0.0, "polish_epochs": 0}
 
-# Random cuts leave beads of one atom beside beads of a dozen: more channels, more steps.
+# Random cuts leave beads of one atom beside beads of a dozen: more channels and steps.
 _FINE_BEADS = {"n_channels": 128, "n_epochs": 24, "settling_steps": 60}
 
 Options = dict[str, Any]
