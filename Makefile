@@ -68,7 +68,7 @@ wheel: .venv/installed
 	$(BIN)/python -m build --quiet --outdir dist
 	$(BIN)/python -m pytest -m slow tests/test_wheel.py
 
-# A table of timings, and bench.json; about a quarter of an hour, OPTIONS=--quick less.
+# A table of timings, and bench.json; about twenty minutes, OPTIONS=--quick less.
 bench: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.bench $(OPTIONS)
 

@@ -1,6 +1,5 @@
 """`Backmapper.run` from file to file: reading, noise, networks, beads, writing."""
 
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 
 from benchmarks.systems import make_model, noisy_frames, shipped_model
-from benchmarks.timing import Measurement, Yardstick, once, timed
+from benchmarks.timing import Measurement, Yardstick, in_turn, once, timed
 from openmm_cgvae import Backmapper, sampling
 from openmm_cgvae.model import CGVAE
 from openmm_cgvae.sampling import Sampler
@@ -77,30 +76,13 @@ def run_and_decoding(
     universe: mda.Universe, model: CGVAE, words: str, n_frames: int, folder: Path
 ) -> Iterator[Measurement]:
     """Time `Backmapper.run` and prior and decoder in turn; medians of each."""
-    decode = decoding_alone(universe, model, n_frames)
-    run = running(universe, model, n_frames, folder)
-    yardstick = Yardstick()
-    decode(), run()
-    times = np.array(
-        [[*timed(yardstick, 4), *timed(decode), *timed(run)] for _ in range(11)]
+    size = f"{words}, {n_frames} frames"
+    yield from in_turn(
+        (f"decoding alone, {size}", decoding_alone(universe, model, n_frames)),
+        (f"Backmapper.run, {size}", running(universe, model, n_frames, folder)),
+        n_frames,
+        "per frame",
     )
-    unit = np.median(times[:, 0])
-    ratios = sorted(times[:, 4] / times[:, 2])
-    whole = (
-        f"; {statistics.median(ratios):.2f} x decoding alone "
-        f"({ratios[0]:.2f}-{ratios[-1]:.2f})"
-    )
-    for column, what, note in ((2, "decoding alone", ""), (4, "Backmapper.run", whole)):
-        cpu, wall = np.median(times[:, column : column + 2], axis=0)
-        yield Measurement(
-            case=f"{what}, {words}, {n_frames} frames",
-            cpu_ms=1e3 * cpu / n_frames,
-            wall_ms=1e3 * wall / n_frames,
-            yardsticks=cpu / unit,
-            yardstick_ms=1e3 * unit,
-            n=len(times),
-            note=f"per frame{note}",
-        )
 
 
 def running(

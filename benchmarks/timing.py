@@ -3,7 +3,7 @@
 import gc
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 import torch
@@ -113,3 +113,36 @@ def once(case: str, call: Callable[[], object], per: int, note: str) -> Measurem
         n=1,
         note=note,
     )
+
+
+def in_turn(
+    bare: tuple[str, Callable[[], object]],
+    whole: tuple[str, Callable[[], object]],
+    per: int,
+    note: str,
+) -> Iterator[Measurement]:
+    """Time two calls and the yardstick in turn, and compare each pair; medians."""
+    yardstick = Yardstick()
+    for _, call in (bare, whole):
+        call()
+    rounds = [(timed(yardstick, 4), timed(bare[1]), timed(whole[1])) for _ in range(11)]
+    unit = statistics.median(of_unit for (of_unit, _), _, _ in rounds)
+    ratios = sorted(of_whole / of_bare for _, (of_bare, _), (of_whole, _) in rounds)
+    compared = (
+        f"; {statistics.median(ratios):.2f} x the other "
+        f"({ratios[0]:.2f}-{ratios[-1]:.2f})"
+    )
+    for column, (case, _), more in ((1, bare, ""), (2, whole, compared)):
+        cpu, wall = (
+            statistics.median(each[column][place] for each in rounds)
+            for place in (0, 1)
+        )
+        yield Measurement(
+            case=case,
+            cpu_ms=1e3 * cpu / per,
+            wall_ms=1e3 * wall / per,
+            yardsticks=cpu / unit,
+            yardstick_ms=1e3 * unit,
+            n=len(rounds),
+            note=note + more,
+        )

@@ -16,7 +16,7 @@ def prefers_onednn(cpu_info: str, instructions: str) -> bool:
     """Tell whether oneDNN multiplies float32 matrices faster than MKL.
 
     MKL, which torch multiplies with, does not use AVX-512 on processors of AMD;
-    oneDNN, which comes with torch too, does, and takes half the time.
+    oneDNN, which comes with torch too, does, and takes half the time (docs/speed.md).
 
     Parameters
     ----------
