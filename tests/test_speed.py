@@ -11,9 +11,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from toys import toy_batch, toy_graph, toy_model, toy_molecule, toy_noise, toy_positions
 
-from openmm_cgvae import graphs, minimiser
+from openmm_cgvae import minimiser
 from openmm_cgvae.backmapper import Backmapper
 from openmm_cgvae.data import data_path
+from openmm_cgvae.graphs import batch
 from openmm_cgvae.losses import objective
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import encoder, neighbourhood
@@ -142,9 +143,9 @@ def test_a_frame_of_a_file_costs_a_few_calls_of_python(tmp_path, ending, monkeyp
 
 def test_the_static_graph_is_laid_out_once(monkeypatch):
     laid_out = []
-    original = graphs.collate
+    original = batch.collate
     monkeypatch.setattr(
-        graphs, "collate", lambda *given: laid_out.append(given) or original(*given)
+        batch, "collate", lambda *given: laid_out.append(given) or original(*given)
     )
     graph = toy_graph(MOLECULE)
     for seed in range(4):
