@@ -231,8 +231,9 @@ def _in_processes(
     others = other_processes(workers - 1)
     try:
         done = _until_ready(others, minimiser, chunks, bar)
-        job = _Job.of(minimiser)
-        return _in_order(done | _shared(others, job, minimiser, chunks, bar))
+        if chunks:  # only then is the System written out for others
+            done |= _shared(others, minimiser, chunks, bar)
+        return _in_order(done)
     except BrokenProcessPool as error:
         other_processes.cache_clear()
         raise RuntimeError(
@@ -257,14 +258,10 @@ def _until_ready(
 
 
 def _shared(
-    others: OtherProcesses,
-    job: "_Job",
-    minimiser: Minimiser,
-    chunks: dict[int, _Samples],
-    bar: tqdm,
+    others: OtherProcesses, minimiser: Minimiser, chunks: dict[int, _Samples], bar: tqdm
 ) -> dict[int, list[Outcome]]:
     """Hand chunks to others, and work on what none of them has taken yet."""
-    done = {}
+    job, done = _Job.of(minimiser), {}
     futures = {p: others.submit(job.run, chunk) for p, chunk in chunks.items()}
     try:
         for place, future in futures.items():

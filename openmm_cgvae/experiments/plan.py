@@ -28,10 +28,10 @@ _PUBLISHED_TRAINING = {"learning_rate": 1e-3, "schedule": "cosine"}
 # Without the divergence the prior learns nothing: there are no samples to polish.
 _AUTO_ENCODER = {"kl_weight": 0.0, "polish_epochs": 0}
 
-# Random cuts leave beads of one atom beside beads of a dozen: more channels and steps.
-_FINE_BEADS = {"n_channels": 128, "n_epochs": 24, "settling_steps": 60}
-
 Options = dict[str, Any]
+
+# Random cuts leave beads of one atom beside beads of a dozen: more channels and steps.
+_FINE_BEADS: Options = {"n_channels": 128, "n_epochs": 24, "settling_steps": 60}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +123,8 @@ SYSTEMS = {
                 # The largest of six beads may hold more than 64 atoms.
                 ("fast", 6): {"n_channels": 96, "kl_weight": 1e-2},
                 ("fast", 10): {"n_channels": 96},
-                ("fast", 20): dict(_FINE_BEADS),
-                ("fast", 30): dict(_FINE_BEADS),
+                ("fast", 20): _FINE_BEADS,
+                ("fast", 30): _FINE_BEADS,
             },
         ),
     )
