@@ -136,15 +136,10 @@ def stages(universe: mda.Universe, model: CGVAE, folder: Path) -> Iterator[Measu
     rest = np.array([cpu, wall]) - np.sum(named, axis=0)
     rows["files, notes and all else"] = rest.tolist()
     for words, (of_cpu, of_wall) in rows.items():
-        yield Measurement(
-            case=f"of Backmapper.run, shipped: {words}",
-            cpu_ms=1e3 * of_cpu / n_frames,
-            wall_ms=1e3 * of_wall / n_frames,
-            yardsticks=of_cpu / unit,
-            yardstick_ms=1e3 * unit,
-            n=n_runs,
-            note=f"per frame; {of_cpu / cpu:.0%} of the run",
-        )
+        case = f"of Backmapper.run, shipped: {words}"
+        row = Measurement.of(case, (of_cpu, of_wall), unit, n_frames, n_runs)
+        row.note = f"per frame; {of_cpu / cpu:.0%} of the run"
+        yield row
 
 
 @contextmanager

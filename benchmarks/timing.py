@@ -27,6 +27,21 @@ class Measurement:
     floor_share: float | None = None
     note: str = ""
 
+    @classmethod
+    def of(
+        cls, case: str, seconds: tuple[float, float], unit: float, per: int, n: int
+    ) -> "Measurement":
+        """Make a row of CPU and wall seconds of a call, and of the yardstick's."""
+        cpu, wall = seconds
+        return cls(
+            case=case,
+            cpu_ms=1e3 * cpu / per,
+            wall_ms=1e3 * wall / per,
+            yardsticks=cpu / unit,
+            yardstick_ms=1e3 * unit,
+            n=n,
+        )
+
     def to_dict(self) -> dict:
         return asdict(self)
 
@@ -101,18 +116,11 @@ def once(case: str, call: Callable[[], object], per: int, note: str) -> Measurem
     """Time a long call once, between two yardsticks."""
     yardstick = Yardstick()
     before, _ = timed(yardstick, 4)
-    cpu, wall = timed(call)
+    seconds = timed(call)
     after, _ = timed(yardstick, 4)
-    unit = (before + after) / 2
-    return Measurement(
-        case=case,
-        cpu_ms=1e3 * cpu / per,
-        wall_ms=1e3 * wall / per,
-        yardsticks=cpu / unit,
-        yardstick_ms=1e3 * unit,
-        n=1,
-        note=note,
-    )
+    row = Measurement.of(case, seconds, (before + after) / 2, per, 1)
+    row.note = note
+    return row
 
 
 def in_turn(
@@ -133,16 +141,9 @@ def in_turn(
         f"({ratios[0]:.2f}-{ratios[-1]:.2f})"
     )
     for column, (case, _), more in ((1, bare, ""), (2, whole, compared)):
-        cpu, wall = (
-            statistics.median(each[column][place] for each in rounds)
-            for place in (0, 1)
+        cpu, wall = map(
+            statistics.median, zip(*(r[column] for r in rounds), strict=True)
         )
-        yield Measurement(
-            case=case,
-            cpu_ms=1e3 * cpu / per,
-            wall_ms=1e3 * wall / per,
-            yardsticks=cpu / unit,
-            yardstick_ms=1e3 * unit,
-            n=len(rounds),
-            note=note + more,
-        )
+        row = Measurement.of(case, (cpu, wall), unit, per, len(rounds))
+        row.note = note + more
+        yield row
