@@ -133,7 +133,7 @@ class ModelLaws:
         return toy_batch(MOLECULE, n_frames=2)
 
     def test_what_is_made_maps_back_to_its_beads(self, model, batch):
-        made = model.sample(batch, toy_noise(batch)).detach().numpy()
+        made = model.sample(batch, toy_noise(batch, model.n_latents)).detach().numpy()
         beads = MOLECULE.mapping.project(made.reshape(2, -1, 3))
         np.testing.assert_allclose(
             beads.reshape(-1, 3), batch.bead_positions, atol=TIGHT
@@ -141,7 +141,7 @@ class ModelLaws:
 
     @pytest.mark.parametrize("seed", [0, 1])
     def test_atoms_turn_and_move_with_the_beads(self, model, batch, seed):
-        noise = toy_noise(batch)
+        noise = toy_noise(batch, model.n_latents)
         isometry = random_isometry(seed)
         assert_equivariant(lambda b: model(b, noise).positions, batch, isometry)
         assert_equivariant(lambda b: model.sample(b, noise), batch, isometry)
@@ -160,7 +160,7 @@ class ModelLaws:
             batch.n_atoms // 2, generator=torch.Generator().manual_seed(1)
         )
         order = torch.cat([order, order.flip(0) + len(order)])
-        noise = toy_noise(batch)
+        noise = toy_noise(batch, model.n_latents)
         made, other = model(batch, noise), model(permuted_atoms(batch, order), noise)
         assert_same(other.positions, made.positions[order])
         assert_same(other.posterior.mean, made.posterior.mean)
@@ -169,7 +169,7 @@ class ModelLaws:
 
     def test_numbers_of_beads_mean_nothing(self, model, batch):
         order = torch.tensor([2, 0, 3, 1, 5, 4, 7, 6])
-        noise = toy_noise(batch)
+        noise = toy_noise(batch, model.n_latents)
         made = model(batch, noise)
         other = model(permuted_beads(batch, order), noise[order])
         assert_same(other.positions, made.positions)
@@ -180,7 +180,7 @@ class ModelLaws:
     def test_a_batch_is_its_molecules_one_at_a_time(self, model):
         molecules = [MOLECULE, SMALLER, SINGLE, MOLECULE]
         batch = ragged_batch(molecules)
-        noise = toy_noise(batch)
+        noise = toy_noise(batch, model.n_latents)
         together = coordinates(model(batch, noise))
         splits = noise.split([m.mapping.n_beads for m in molecules])
         alone = [
@@ -191,7 +191,7 @@ class ModelLaws:
             assert_same(value, torch.cat([part[name] for part in alone]))
 
     def test_a_batch_of_one_kind_is_its_frames_one_at_a_time(self, model, batch):
-        noise = toy_noise(batch)
+        noise = toy_noise(batch, model.n_latents)
         together = coordinates(model(batch, noise))
         atoms, beads = toy_positions(MOLECULE, n_frames=2)
         graph = toy_batch(MOLECULE)
@@ -204,7 +204,10 @@ class ModelLaws:
 
     def test_molecules_come_in_the_order_they_went(self, model):
         first, second = toy_batch(MOLECULE, seed=0), toy_batch(SMALLER, seed=1)
-        noises = toy_noise(first), toy_noise(second, seed=1)
+        noises = (
+            toy_noise(first, model.n_latents),
+            toy_noise(second, model.n_latents, seed=1),
+        )
         expected = torch.cat(
             [
                 model(second, noises[1]).positions,
@@ -216,7 +219,7 @@ class ModelLaws:
         assert_same(made, expected)
 
     def test_blocks_and_edge_lists_agree(self, model, batch):
-        noise = toy_noise(batch)
+        noise = toy_noise(batch, model.n_latents)
         leaves = list(model.parameters())
         blocks = coordinates(model(batch, noise))
         lists = coordinates(model(as_edge_lists(batch), noise))
@@ -225,7 +228,7 @@ class ModelLaws:
 
     def test_a_bead_out_of_reach_changes_nothing(self, model):
         near = toy_batch(MOLECULE)
-        noise = toy_noise(near)
+        noise = toy_noise(near, model.n_latents)
         cutoff = max(model.config.bead_cutoff, model.config.atom_cutoff)
         is_last = near.bead_of_atom == near.n_beads - 1
         results = []
@@ -244,7 +247,7 @@ class ModelLaws:
         # A turn about the line through both beads changes nothing, so no direction
         # across it can be told from another.
         batch = toy_batch(toy_molecule([0, 0, 0, 1, 1]))
-        made = model.sample(batch, toy_noise(batch))
+        made = model.sample(batch, toy_noise(batch, model.n_latents))
         first, second = batch.bead_positions
         across = torch.linalg.cross(made - first, (second - first)[None], dim=1)
         assert across.abs().max() < TIGHT
@@ -267,26 +270,26 @@ class ModelLaws:
     def test_a_single_bead_keeps_its_atoms_at_its_centre(self, model):
         # Nothing breaks the symmetry: no direction to put an atom in.
         batch = toy_batch(SINGLE)
-        made = model.sample(batch, toy_noise(batch))
+        made = model.sample(batch, toy_noise(batch, model.n_latents))
         assert_same(made, batch.bead_positions.expand(3, 3))
         beads = batch.bead_positions.requires_grad_()
         check_slopes(model, batch.with_positions(beads, batch.atom_positions), beads)
 
     def test_a_bead_of_one_atom_is_that_atom(self, model):
         batch = toy_batch(toy_molecule([0, 1, 2, 2]))
-        made = model(batch, toy_noise(batch)).positions
+        made = model(batch, toy_noise(batch, model.n_latents)).positions
         assert_same(made[:2], batch.bead_positions[:2])
 
     def test_zero_weights_of_the_network_still_keep_the_beads(self, model, batch):
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.zero_()
-        made = model.sample(batch, toy_noise(batch))
+        made = model.sample(batch, toy_noise(batch, model.n_latents))
         assert_same(made, batch.bead_positions[batch.bead_of_atom])
 
 
 def check_slopes(model, batch, beads):
-    made = model(batch, toy_noise(batch))
+    made = model(batch, toy_noise(batch, model.n_latents))
     total = made.positions.square().sum() + made.posterior.mean.square().sum()
     total = total + made.posterior.std.sum()
     total = total + sum(value.sum() for value in prior_numbers(made.prior).values())

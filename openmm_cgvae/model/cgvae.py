@@ -88,6 +88,9 @@ class CGVAE(Model):
         self.encoder = ENCODERS[config.encoder](config, n_types)
         self.prior = Prior(config, n_types)
         self.decoder = DECODERS[config.decoder](config, n_types)
+        self.entry: nn.Module = nn.Identity()
+        if config.n_latents:
+            self.entry = nn.Linear(config.n_latents, config.n_channels)
         if config.likelihood == "learned":
             # log of the standard deviation of every atom type [A]; 0.3 A to begin.
             self.log_noise = nn.Parameter(torch.full((n_types,), -1.2))
@@ -102,8 +105,8 @@ class CGVAE(Model):
 
     @property
     def n_latents(self) -> int:
-        """Channels of a bead."""
-        return self.config.n_channels
+        """Latents of a bead."""
+        return self.config.latents_of_bead
 
     @property
     def kinds(self) -> Kinds | None:
@@ -146,7 +149,7 @@ class CGVAE(Model):
         return model
 
     def forward(
-        self, batch: GraphBatch, noise: Float[Tensor, "n_beads n_channels"]
+        self, batch: GraphBatch, noise: Float[Tensor, "n_beads n_latents"]
     ) -> Reconstruction:
         """Encode and decode.
 
@@ -154,7 +157,7 @@ class CGVAE(Model):
         ----------
         batch : GraphBatch
             Molecules with atom positions.
-        noise : Tensor, shape (n_beads, n_channels)
+        noise : Tensor, shape (n_beads, n_latents)
             Standard normal noise; zeros decode the posterior mean.
 
         Returns
@@ -171,7 +174,7 @@ class CGVAE(Model):
     def decode(
         self,
         batch: GraphBatch,
-        latents: Float[Tensor, "n_beads n_channels"],
+        latents: Float[Tensor, "n_beads n_latents"],
         edges: BeadGraph | None = None,
     ) -> Float[Tensor, "n_atoms 3"]:
         """Make atoms from beads and latents.
@@ -180,7 +183,7 @@ class CGVAE(Model):
         ----------
         batch : GraphBatch
             The beads.
-        latents : Tensor, shape (n_beads, n_channels)
+        latents : Tensor, shape (n_beads, n_latents)
             Latents z.
         edges : Neighbourhood or OrientedEdges, optional
             The bead graph, if it has been made already.
@@ -191,7 +194,7 @@ class CGVAE(Model):
             Atom positions [A].
         """
         return place_atoms(
-            self.decoder(batch, latents, edges),
+            self.decoder(batch, self.entry(latents), edges),
             batch.bead_positions,
             batch.bead_of_atom,
             batch.channel_of_atom,
@@ -214,7 +217,7 @@ class CGVAE(Model):
         return self.decode(batch, self.encoder(batch).mean)
 
     def sample(
-        self, batch: GraphBatch, noise: Float[Tensor, "n_beads n_channels"]
+        self, batch: GraphBatch, noise: Float[Tensor, "n_beads n_latents"]
     ) -> Float[Tensor, "n_atoms 3"]:
         """Make atoms from beads alone, with latents from the prior, and settle them.
 
@@ -222,7 +225,7 @@ class CGVAE(Model):
         ----------
         batch : GraphBatch
             The beads.
-        noise : Tensor, shape (n_beads, n_channels)
+        noise : Tensor, shape (n_beads, n_latents)
             Standard normal noise; the caller seeds it.
 
         Returns

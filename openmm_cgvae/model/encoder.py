@@ -60,7 +60,7 @@ class DistanceEncoder(nn.Module):
         self.bead_messages = nn.ModuleList(
             InvariantMessage(*sizes, config.bead_degree) for _ in layers
         )
-        self.head = GaussianHead(n_channels)
+        self.head = GaussianHead(config.n_channels, config.latents_of_bead)
 
     def forward(
         self, batch: GraphBatch, edges: Neighbourhood | None = None
@@ -77,7 +77,7 @@ class DistanceEncoder(nn.Module):
         Returns
         -------
         Gaussian
-            Mean and standard deviation, shape (n_beads, n_channels).
+            Mean and standard deviation, shape (n_beads, n_latents).
         """
         atoms = _atom_positions(batch)
         atom_edges = neighbourhood(
@@ -143,7 +143,7 @@ class SignedEncoder(nn.Module):
             )
             for _ in range(config.encoder_layers)
         )
-        self.head = GaussianHead(n_channels)
+        self.head = GaussianHead(config.n_channels, config.latents_of_bead)
 
     def forward(
         self, batch: GraphBatch, edges: Neighbourhood | None = None
@@ -194,7 +194,7 @@ class BondedFrameEncoder(nn.Module):
         self.features = BeadFeatures(config, n_types)
         self.embedding = nn.Embedding(n_types, n_channels)
         self.network = mlp((N_AXES + 2) * n_channels, 2 * n_channels, n_channels)
-        self.head = GaussianHead(n_channels)
+        self.head = GaussianHead(config.n_channels, config.latents_of_bead)
 
     def forward(self, batch: GraphBatch, edges: BeadGraph | None = None) -> Gaussian:
         """Give the posterior of the latents; see `DistanceEncoder.forward`."""

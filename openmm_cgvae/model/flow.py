@@ -16,9 +16,9 @@ LARGEST_LOG_SCALE = 2.0  # of one layer; keeps the inverse well conditioned
 
 
 class Coupling(nn.Module):
-    """One invertible layer: half of the channels moves as the other half says.
+    """One invertible layer: half of the latents moves as the other half says.
 
-    How far depends on the unmoved channels of the bead and, by one round of
+    How far depends on the unmoved latents of the bead and, by one round of
     messages, of its neighbours, and on what the prior knows of the bead.
 
     Parameters
@@ -35,11 +35,11 @@ class Coupling(nn.Module):
         self, config: ModelConfig, n_functions: int, *, moves_first: bool
     ) -> None:
         super().__init__()
-        n_channels = config.n_channels
+        n_channels, n_latents = config.n_channels, config.latents_of_bead
         self.moves_first = moves_first
-        self.n_first = n_channels // 2
-        n_moved = self.n_first if moves_first else n_channels - self.n_first
-        self.entry = nn.Linear(2 * n_channels - n_moved, n_channels)
+        self.n_first = n_latents // 2
+        n_moved = self.n_first if moves_first else n_latents - self.n_first
+        self.entry = nn.Linear(n_channels + n_latents - n_moved, n_channels)
         self.message = InvariantMessage(
             n_channels, n_functions, "sender", config.bead_degree
         )
@@ -104,7 +104,7 @@ class FlowDistribution:
     features: Float[Tensor, "n_beads n_channels"]
     edges: Neighbourhood
 
-    def draw(self, noise: Float[Tensor, "n_beads n_channels"]) -> Tensor:
+    def draw(self, noise: Float[Tensor, "n_beads n_latents"]) -> Tensor:
         """Turn standard normal noise into a sample."""
         latents = self.base.draw(noise)
         for layer in reversed(self.layers):
@@ -112,7 +112,7 @@ class FlowDistribution:
         return latents
 
     def log_density(
-        self, latents: Float[Tensor, "n_beads n_channels"]
+        self, latents: Float[Tensor, "n_beads n_latents"]
     ) -> Float[Tensor, " n_beads"]:
         """Give the logarithm of the density of the latents, bead by bead."""
         total = latents.new_zeros(len(latents))

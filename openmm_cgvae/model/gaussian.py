@@ -18,19 +18,19 @@ class Gaussian:
 
     Parameters
     ----------
-    mean, std : Tensor, shape (n_beads, n_channels)
+    mean, std : Tensor, shape (n_beads, n_latents)
         Mean and standard deviation.
     """
 
-    mean: Float[Tensor, "n_beads n_channels"]
-    std: Float[Tensor, "n_beads n_channels"]
+    mean: Float[Tensor, "n_beads n_latents"]
+    std: Float[Tensor, "n_beads n_latents"]
 
-    def draw(self, noise: Float[Tensor, "n_beads n_channels"]) -> Tensor:
+    def draw(self, noise: Float[Tensor, "n_beads n_latents"]) -> Tensor:
         """Turn standard normal noise into a sample."""
         return self.mean + self.std * noise
 
     def log_density(
-        self, latents: Float[Tensor, "n_beads n_channels"]
+        self, latents: Float[Tensor, "n_beads n_latents"]
     ) -> Float[Tensor, " n_beads"]:
         """Give the logarithm of the density of latents, summed over channels."""
         scaled = (latents - self.mean) / self.std
@@ -43,14 +43,14 @@ class GaussianHead(nn.Module):
 
     Parameters
     ----------
-    n_channels : int
+    n_channels, n_latents : int
         Features in and latents out.
     """
 
-    def __init__(self, n_channels: int) -> None:
+    def __init__(self, n_channels: int, n_latents: int) -> None:
         super().__init__()
-        self.mean = mlp(n_channels, n_channels, n_channels)
-        self.log_variance = mlp(n_channels, n_channels, n_channels)
+        self.mean = mlp(n_channels, n_channels, n_latents)
+        self.log_variance = mlp(n_channels, n_channels, n_latents)
 
     def forward(self, features: Float[Tensor, "n_beads n_channels"]) -> Gaussian:
         """Give the distribution."""

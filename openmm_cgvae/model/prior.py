@@ -51,7 +51,7 @@ class Prior(nn.Module):
                 mlp(2 * config.n_channels, config.n_channels, config.n_channels)
                 for _ in range(config.prior_layers)
             )
-        self.head = GaussianHead(config.n_channels)
+        self.head = GaussianHead(config.n_channels, config.latents_of_bead)
         if config.prior == "flow":
             couplings = [
                 Coupling(config, self.basis.n_functions, moves_first=bool(layer % 2))
@@ -74,7 +74,7 @@ class Prior(nn.Module):
         Returns
         -------
         Gaussian or FlowDistribution
-            What draws latents of shape (n_beads, n_channels) and gives their density.
+            What draws latents of shape (n_beads, n_latents) and gives their density.
         """
         edges = edges or bead_graph_for(self.config.messages, batch, self.basis)
         features = self._features(batch, edges)
@@ -96,7 +96,7 @@ class Prior(nn.Module):
         Returns
         -------
         Gaussian
-            Mean and standard deviation, shape (n_beads, n_channels).
+            Mean and standard deviation, shape (n_beads, n_latents).
         """
         edges = edges or bead_graph_for(self.config.messages, batch, self.basis)
         return self.head(self._features(batch, edges))

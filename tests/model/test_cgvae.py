@@ -35,6 +35,8 @@ FORMS = [
     {"pseudoscalar_init": 1.0, "mixes_vectors": True},
     {"atom_degree": 5.0, "pool_degree": 3.0, "bead_degree": 2.0},
     {"prior": "flow", "flow_layers": 3},
+    {"n_latents": 3},
+    {"n_latents": 3, "prior": "flow", "flow_layers": 2},
 ]
 BONDED = dict.fromkeys(("encoder", "decoder", "prior_input"), "bonded_frames")
 
@@ -64,7 +66,7 @@ class TestBondedFrames(ModelLaws):
         # The encoder reaches as far as bonds do; a reference may be at any distance.
         chain = toy_molecule([*range(9), 9, 9])
         near = toy_batch(chain)
-        noise = toy_noise(near)
+        noise = toy_noise(near, model.n_latents)
         is_last = near.bead_of_atom == near.n_beads - 1
         results = []
         for further in (3.0, 30.0):
@@ -130,7 +132,7 @@ class TestBeadsAreKept:
         with torch.no_grad():
             for weight in model.parameters():
                 weight *= scale
-            made = model.sample(batch, toy_noise(batch, seed=seed))
+            made = model.sample(batch, toy_noise(batch, model.n_latents, seed=seed))
         assert made.dtype == torch.float32
         beads = molecule.mapping.project(made.numpy().reshape(2, -1, 3))
         # Untrained networks can throw atoms far away, where float32 has few digits.

@@ -22,7 +22,7 @@ POSITIVE_INTS = (
     "flow_layers",
     "n_frames_of_bead",
 )
-LAYERS = ("encoder_layers", "prior_layers")
+LAYERS = ("encoder_layers", "prior_layers", "n_latents")
 POSITIVE = ("atom_cutoff", "bead_cutoff", "atom_degree", "pool_degree", "bead_degree")
 
 

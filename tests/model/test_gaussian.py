@@ -14,7 +14,7 @@ def test_draws_shift_and_scale_the_noise():
 
 
 def test_the_head_gives_half_the_log_variance():
-    head = GaussianHead(3)
+    head = GaussianHead(3, 2)
     features = torch.randn(4, 3)
     made = head(features)
     assert_same(made.mean, head.mean(features))
@@ -22,7 +22,7 @@ def test_the_head_gives_half_the_log_variance():
 
 
 def test_the_standard_deviation_never_reaches_zero():
-    head = GaussianHead(2)
+    head = GaussianHead(2, 1)
     with torch.no_grad():
         head.log_variance[-1].bias.fill_(-1e4)
     assert (head(torch.zeros(1, 2)).std == SMALLEST_STD).all()
