@@ -24,7 +24,7 @@ from openmm_cgvae.molecule_sets.labels import standard_labels
 from openmm_cgvae.molecule_sets.peptides import VARIANTS, build_peptide
 from openmm_cgvae.molecule_sets.sequences import AMINO_ACIDS, random_sequences
 from openmm_cgvae.molecule_sets.shards import split_of
-from openmm_cgvae.molecule_sets.soundness import Soundness
+from openmm_cgvae.molecule_sets.soundness import Problem, Soundness
 from openmm_cgvae.topology import AtomTable
 
 BRIEF = Dynamics(
@@ -148,7 +148,7 @@ class TestPeptides:
         for peptide in peptides:
             topology = peptide.modeller.topology
             problem = Soundness(topology).problem(positions_of(peptide))
-            assert "hand" not in problem
+            assert "hand" not in str(problem)
             assert create_simulation(topology, 300.0, 1, "Reference") is not None
 
     def test_name_the_carbons_of_isoleucine_as_files_do(self, peptides):
@@ -242,8 +242,9 @@ class TestLabels:
 class TestSoundness:
     def test_of_a_folded_hairpin(self, chignolin):
         topology, positions = chignolin
-        assert Soundness(topology).problem(positions) == ""
-        assert "finite" in Soundness(topology).problem(positions * np.nan)
+        assert Soundness(topology).problem(positions) is None
+        problem = Soundness(topology).problem(positions * np.nan)
+        assert problem == Problem("positions are not finite", None)
 
     @pytest.mark.parametrize(("name", "number"), [("THR", 8), ("TYR", 2)])
     def test_wrong_hands_are_found(self, chignolin, name, number):
@@ -255,8 +256,8 @@ class TestSoundness:
         swapped = positions.copy()
         swapped[[atoms[a] for a in pair]] = positions[[atoms[a] for a in pair[::-1]]]
         assert residue.name == name
-        label = f"{name} {residue.id} has the wrong hand"
-        assert Soundness(topology).problem(swapped) == label
+        wanted = Problem(f"{name} {residue.id} has the wrong hand", number)
+        assert Soundness(topology).problem(swapped) == wanted
 
     @pytest.mark.parametrize("name", ["PRO", "GLU"])
     def test_cis_is_let_pass_before_proline_only(self, chignolin, name):
@@ -273,8 +274,9 @@ class TestSoundness:
             180, axis[1].positions[0] - axis[0].positions[0], axis[0].positions[0]
         )
         problem = Soundness(topology).problem(universe.atoms.positions)
-        wanted = f"the amide before {name} {residue.resid}"
-        assert problem == ("" if name == "PRO" else f"{wanted} is cis")
+        sentence = f"the amide before {name} {residue.resid} is cis"
+        wanted = Problem(sentence, int(residue.ix))
+        assert problem == (None if name == "PRO" else wanted)
 
 
 class TestPeptideSets:
@@ -353,7 +355,8 @@ class TestPeptideSets:
         assert "peptide-0000" in brief_set(tmp_path)
 
     def test_unsound_frames_are_dropped_and_counted(self, tmp_path, monkeypatch):
-        problems = iter(["", "cis", "", "cis", "cis", "cis"])
+        cis = Problem("cis", 2)
+        problems = iter([None, cis, None, cis, cis, cis])
         monkeypatch.setattr(Soundness, "problem", lambda *_: next(problems))
         molecules = brief_set(tmp_path)
         (entry,) = molecules.molecules.values()

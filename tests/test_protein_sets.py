@@ -19,6 +19,7 @@ from openmm_cgvae.molecule_sets.fragments import (
     structure_files,
 )
 from openmm_cgvae.molecule_sets.protein_sets import chosen_fragments
+from openmm_cgvae.molecule_sets.soundness import Problem, Soundness
 
 BRIEF = Dynamics(
     minimiser_iterations=30, equilibration_ps=0.1, interval_ps=0.04, n_frames=3
@@ -150,6 +151,31 @@ class TestProteinSets:
         (fragment,) = fragments_of(path)
         with pytest.raises(ValueError, match="heavy atoms of 40 residues are missing"):
             complete(fragment, 1)
+
+    def test_leave_out_a_residue_that_goes_wrong(self, kinase, tmp_path, monkeypatch):
+        """The longer part beside it is taken; what is too short then is left out."""
+        sound = Soundness.problem
+
+        def lysine_69_is_wrong(soundness, positions):
+            tenth = next(r for r, _ in soundness._centres if r.index == 9)
+            if tenth.name == "LYS":
+                return Problem("LYS 69 has the wrong hand", 9)
+            return sound(soundness, positions)
+
+        monkeypatch.setattr(Soundness, "problem", lysine_69_is_wrong)
+        sets = [
+            simulate_proteins(
+                [write(kinase, tmp_path / f"{name}.pdb", slice(59, end))],
+                tmp_path / name,
+                dynamics=BRIEF,
+                progress=False,
+            )
+            for name, end in (("long", 90), ("short", 80))
+        ]
+        (entry,) = sets[0].molecules.values()
+        assert entry["source"] == "long.pdb chain A 70-90"
+        assert not sets[1].molecules
+        assert "LYS 69 has the wrong hand" in str(sets[1])
 
     def test_need_pdbfixer(self, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, "pdbfixer", None)

@@ -134,6 +134,15 @@ def pieces(fragment: Fragment) -> Iterator[Fragment]:
             yield _fragment(fragment.source, fragment.chain, run, fragment.positions)
 
 
+def longer_part(fragment: Fragment, residue: int) -> Fragment | None:
+    """Give what is longer of the parts before and after a residue, if it is enough."""
+    residues = list(fragment.topology.residues())
+    run = max(residues[:residue], residues[residue + 1 :], key=len)
+    if len(run) < SHORTEST:
+        return None
+    return _fragment(fragment.source, fragment.chain, run, fragment.positions)
+
+
 class Similarity:
     """Which fragments are much like others, by the runs of five residues they share.
 

@@ -14,11 +14,13 @@ from openmm_cgvae.molecule_sets.fragments import (
     Similarity,
     fragments_of,
     free_name,
+    longer_part,
     pieces,
     structure_files,
 )
 from openmm_cgvae.molecule_sets.sampling import Dynamics, sample_frames
 from openmm_cgvae.molecule_sets.shards import Made, MoleculeSet
+from openmm_cgvae.molecule_sets.soundness import UnsoundError
 
 __all__ = ["PROTEIN_DYNAMICS", "chosen_fragments", "simulate_proteins"]
 
@@ -31,6 +33,7 @@ FRICTION_PER_PS = 2.0
 LARGE, CUTOFF_NM = 900, 1.0
 LIKE, LIKE_HELD_OUT = 0.5, 0.2
 FEWEST_HEAVY_PER_RESIDUE = 5.5
+MOST_CUTS = 3
 
 
 def simulate_proteins(
@@ -85,8 +88,10 @@ def simulate_proteins(
     to 230 residues are kept, but not what has more than half of its runs of five
     residues in common with one before. Missing atoms, hydrogens and charged ends are
     added; a short minimisation and dynamics at 300 K take away the strain of the
-    experiment and leave the fold. Large fragments are simulated in vacuum with a
-    cutoff of 1 nm. The frames are near the structure and no Boltzmann sample.
+    experiment and leave the fold. Where a residue ends up with the wrong hand or a cis
+    amide, the longer part of the fragment beside it is taken, three times at most.
+    Large fragments are simulated in vacuum with a cutoff of 1 nm. The frames are near
+    the structure and no Boltzmann sample.
     """
     imported_pdbfixer()
     if not 0 < seed < 2**31:
@@ -173,7 +178,27 @@ def _problem(fragment: Fragment, tested: Similarity, seen: Similarity) -> str:
     return ""
 
 
-def _simulate(fragment: Fragment, seed: int, dynamics: Dynamics, platform: str) -> Made:
+def _simulate(
+    fragment: Fragment,
+    seed: int,
+    dynamics: Dynamics,
+    platform: str,
+    n_cuts: int = MOST_CUTS,
+) -> Made:
+    """Simulate a fragment, or the longer part of it beside a residue that is wrong."""
+    try:
+        return _simulated(fragment, seed, dynamics, platform)
+    except UnsoundError as error:
+        wrong = error.problem.residue
+        part = None if wrong is None or not n_cuts else longer_part(fragment, wrong)
+        if part is None:
+            raise
+    return _simulate(part, seed, dynamics, platform, n_cuts - 1)
+
+
+def _simulated(
+    fragment: Fragment, seed: int, dynamics: Dynamics, platform: str
+) -> Made:
     modeller = complete(fragment, seed)
     topology = modeller.topology
     simulation = create_simulation(

@@ -6,7 +6,7 @@ import numpy as np
 from openmm import app, unit
 
 from openmm_cgvae.data.dynamics import TIMESTEP_FS
-from openmm_cgvae.molecule_sets.soundness import Soundness
+from openmm_cgvae.molecule_sets.soundness import Problem, Soundness, UnsoundError
 
 __all__ = ["Dynamics", "SampledFrames", "sample_frames"]
 
@@ -93,7 +93,7 @@ def sample_frames(
 
     Raises
     ------
-    ValueError
+    UnsoundError
         If there are too few sound frames.
     openmm.OpenMMException
         If the molecule flew apart.
@@ -104,7 +104,8 @@ def sample_frames(
     simulation.minimizeEnergy(maxIterations=dynamics.minimiser_iterations)
     context.setVelocitiesToTemperature(simulation.integrator.getTemperature(), seed)
     simulation.step(_n_steps(dynamics.equilibration_ps))
-    frames, problems = [], []
+    frames: list[np.ndarray] = []
+    problems: list[Problem] = []
     for _ in range(dynamics.n_frames):
         simulation.step(_n_steps(dynamics.interval_ps))
         state = context.getState(positions=True)
@@ -115,9 +116,10 @@ def sample_frames(
         else:
             frames.append(frame)
     if len(frames) < SMALLEST_SHARE * dynamics.n_frames:
-        raise ValueError(
+        raise UnsoundError(
             f"{len(problems)} of {dynamics.n_frames} frames are not sound: "
-            f"in the last {problems[-1]}"
+            f"in the last {problems[-1].sentence}",
+            problems[-1],
         )
     return SampledFrames(np.array(frames), len(problems))
 

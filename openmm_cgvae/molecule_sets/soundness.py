@@ -1,16 +1,34 @@
 """Soundness: whether a structure is one of L residues with trans amides."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from MDAnalysis.lib.distances import calc_dihedrals
 from openmm import app
 
-__all__ = ["Soundness"]
+__all__ = ["Problem", "Soundness", "UnsoundError"]
 
 # Neighbours of the stereocentres of L residues in an order of positive volume; that of
 # the alpha carbon is the same for all that have one.
 ALPHA = ("N", "C", "CB")
 BETA = {"ILE": ("CA", "CG1", "CG2"), "THR": ("CA", "OG1", "CG2")}
 SMALLEST_TRANS = 120.0  # degrees from cis
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a structure, and the number of the residue if it is one's."""
+
+    sentence: str
+    residue: int | None = None
+
+
+class UnsoundError(ValueError):
+    """A molecule has too few sound frames; the problem is that of the last one."""
+
+    def __init__(self, message: str, problem: Problem) -> None:
+        super().__init__(message)
+        self.problem = problem
 
 
 class Soundness:
@@ -30,15 +48,15 @@ class Soundness:
     >>> pdb = app.PDBFile(str(data_path("chignolin.pdb")))
     >>> mirrored = pdb.getPositions(asNumpy=True)._value * [-1, 1, 1]
     >>> Soundness(pdb.topology).problem(mirrored)
-    'TYR 2 has the wrong hand'
+    Problem(sentence='TYR 2 has the wrong hand', residue=1)
     """
 
     def __init__(self, topology: app.Topology) -> None:
         self._centres = _stereocentres(topology)
         self._amides = _amides(topology)
 
-    def problem(self, positions: np.ndarray) -> str:
-        """Say what is wrong with a structure; nothing if it is sound.
+    def problem(self, positions: np.ndarray) -> Problem | None:
+        """Say what is wrong with a structure; None if it is sound.
 
         Parameters
         ----------
@@ -47,37 +65,44 @@ class Soundness:
 
         Returns
         -------
-        str
-            The first problem found, or the empty string.
+        Problem or None
+            The first problem found.
         """
         if not np.isfinite(positions).all():
-            return "positions are not finite"
-        for label, (centre, *arms) in self._centres:
+            return Problem("positions are not finite")
+        for residue, (centre, *arms) in self._centres:
             if np.linalg.det(positions[arms] - positions[centre]) <= 0:
-                return f"{label} has the wrong hand"
-        for label, atoms in self._amides:
+                return Problem(f"{_label(residue)} has the wrong hand", residue.index)
+        for residue, atoms in self._amides:
             corners = positions[atoms].astype(np.float32)
             if abs(np.degrees(calc_dihedrals(*corners))) < SMALLEST_TRANS:
-                return f"the amide before {label} is cis"
-        return ""
+                sentence = f"the amide before {_label(residue)} is cis"
+                return Problem(sentence, residue.index)
+        return None
 
 
-def _stereocentres(topology: app.Topology) -> list[tuple[str, list[int]]]:
-    """Give each centre with three neighbours that have a positive volume, labelled."""
+def _label(residue: app.topology.Residue) -> str:
+    return f"{residue.name} {residue.id}"
+
+
+def _stereocentres(
+    topology: app.Topology,
+) -> list[tuple[app.topology.Residue, list[int]]]:
+    """Give each centre with three neighbours that have a positive volume."""
     found = []
     for residue in topology.residues():
         atoms = {atom.name: atom.index for atom in residue.atoms()}
         arms = {"CA": ALPHA if "CB" in atoms else (), "CB": BETA.get(residue.name, ())}
         found += [
-            (f"{residue.name} {residue.id}", [atoms[name] for name in (centre, *three)])
+            (residue, [atoms[name] for name in (centre, *three)])
             for centre, three in arms.items()
             if three
         ]
     return found
 
 
-def _amides(topology: app.Topology) -> list[tuple[str, list[int]]]:
-    """Give the torsions omega of amides that have to be trans, labelled."""
+def _amides(topology: app.Topology) -> list[tuple[app.topology.Residue, list[int]]]:
+    """Give the torsions omega of amides that have to be trans, by what is after."""
     found = []
     residues = list(topology.residues())
     atoms = [{atom.name: atom.index for atom in r.atoms()} for r in residues]
@@ -86,5 +111,5 @@ def _amides(topology: app.Topology) -> list[tuple[str, list[int]]]:
         if residue.name != "PRO":
             ends = before.get("CA", before.get("CH3")), after.get("CA", after.get("C"))
             omega = [ends[0], before["C"], after["N"], ends[1]]
-            found.append((f"{residue.name} {residue.id}", omega))
+            found.append((residue, omega))
     return found
