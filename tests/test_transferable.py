@@ -23,6 +23,7 @@ SMALL = {
     "prior_layers": 1,
     "decoder_layers": 1,
     "settling_steps": 60,
+    "n_latents": 8,
 }
 
 

@@ -66,6 +66,10 @@ class ModelConfig:
         Whether L4 acts on h_i * h_j, as printed, or on h_j alone, which costs one
         network call a node instead of one an edge; or on h_j with a filter that sees
         where the neighbour stands in the frame of the bead (bonded frames only).
+    message_dropout : float
+        Share of the neighbours that a bead does not hear in a step of training, others
+        each time (oriented messages only): what is learned by heart of the training
+        molecules is less.
     likelihood : {"fixed", "learned"}
         Squared errors as printed, or a Gaussian with a learned variance for each
         type of atom.
@@ -126,6 +130,7 @@ class ModelConfig:
     flow_layers: int = 4
     prior_widening: float = 1.0
     messages: Messages = "product"
+    message_dropout: float = 0.0
     likelihood: Likelihood = "fixed"
     atom_types: AtomTypes = "element"
     pseudoscalar_init: float = 0.0
@@ -188,7 +193,16 @@ class ModelConfig:
                 )
 
     def _check_oriented(self) -> None:
-        """Refuse messages in frames that the beads do not have."""
+        """Refuse messages in frames that the beads do not have, and such dropout."""
+        if self.message_dropout and self.messages != "oriented":
+            raise ValueError(
+                f"`message_dropout` is {self.message_dropout} but messages are "
+                f"{self.messages!r}, which have none; leave it out"
+            )
+        if self.message_dropout >= 1:
+            raise ValueError(
+                f"`message_dropout` is {self.message_dropout} but must be less than 1"
+            )
         frames = (self.encoder, self.decoder, self.prior_input)
         if self.messages == "oriented" and (
             set(frames) != {"bonded_frames"} or self.prior != "gaussian"
@@ -214,9 +228,10 @@ BASELINES = ("linear", "mlp")
 OF_THE_PACKAGE = ("cgvae", *BASELINES)
 OF_BASELINES = ("model", "keeps_beads", "methyl_labels", "atom_types")
 
-# Layers, latents and the pseudoscalar may be zero; other numbers have to be positive.
+# These may be zero; other numbers have to be positive.
 _LOWEST: dict[str, int | None] = {
     "n_latents": 0,
+    "message_dropout": 0,
     "encoder_layers": 0,
     "prior_layers": 0,
     "decoder_layers": 1,

@@ -179,9 +179,7 @@ class BondedFrameDecoder(nn.Module):
         self.basis = RadialBasis(config.n_radial, config.bead_cutoff)
         self.features = BeadFeatures(config, n_types)
         self.messages = nn.ModuleList(
-            scalar_message(
-                n_channels, self.basis.n_functions, messages, config.bead_degree
-            )
+            scalar_message(config, self.basis.n_functions, messages)
             for _ in range(config.decoder_layers)
         )
         self.updates = nn.ModuleList(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from openmm_cgvae.graphs import GraphBatch, radius_edges
 from openmm_cgvae.model.basis import RadialBasis
 from openmm_cgvae.model.bead_frames import BeadFrames
-from openmm_cgvae.model.config import Messages
+from openmm_cgvae.model.config import Messages, ModelConfig
 from openmm_cgvae.model.messages import SMALLEST_SQUARE, InvariantMessage, mlp
 from openmm_cgvae.model.neighbourhood import Neighbourhood, bead_graph
 
@@ -97,10 +97,15 @@ class OrientedMessage(nn.Module):
         Radial functions.
     degree : float
         The sum is divided by it.
+    dropout : float
+        Share of the edges that are left out in training.
     """
 
-    def __init__(self, n_channels: int, n_functions: int, degree: float) -> None:
+    def __init__(
+        self, n_channels: int, n_functions: int, degree: float, dropout: float
+    ) -> None:
         super().__init__()
+        self.dropout = nn.Dropout(dropout)
         self.filters = mlp(n_functions + N_ORIENTATION, n_channels, n_channels)
         self.network = mlp(n_channels, n_channels, n_channels)
         self.degree = degree
@@ -109,32 +114,34 @@ class OrientedMessage(nn.Module):
         self, edges: OrientedEdges, scalars: Float[Tensor, "n c"]
     ) -> Float[Tensor, "n c"]:
         """Sum the messages to every bead."""
-        weights = self.filters(edges.features) * (edges.envelope / self.degree)
+        envelope = self.dropout(edges.envelope) / self.degree
+        weights = self.filters(edges.features) * envelope
         heard = weights * self.network(scalars)[edges.senders]
         return torch.zeros_like(scalars).index_add(0, edges.receivers, heard)
 
 
 def scalar_message(
-    n_channels: int, n_functions: int, messages: Messages, degree: float
+    config: ModelConfig, n_functions: int, messages: Messages
 ) -> nn.Module:
     """Make the scalar convolution of a form; see `ModelConfig.messages`.
 
     Parameters
     ----------
-    n_channels, n_functions : int
-        Features and radial functions.
+    config : ModelConfig
+        Sizes.
+    n_functions : int
+        Radial functions.
     messages : {"product", "sender", "oriented"}
         The form.
-    degree : float
-        What sums are divided by.
 
     Returns
     -------
     nn.Module
         Called with the bead graph and the features of the beads.
     """
+    n_channels, degree = config.n_channels, config.bead_degree
     if messages == "oriented":
-        return OrientedMessage(n_channels, n_functions, degree)
+        return OrientedMessage(n_channels, n_functions, degree, config.message_dropout)
     return InvariantMessage(n_channels, n_functions, messages, degree)
 
 

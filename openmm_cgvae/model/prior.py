@@ -38,12 +38,7 @@ class Prior(nn.Module):
             self.features = BeadFeatures(config, n_types)
         self.basis = RadialBasis(config.n_radial, config.bead_cutoff)
         self.messages = nn.ModuleList(
-            scalar_message(
-                config.n_channels,
-                self.basis.n_functions,
-                config.messages,
-                config.bead_degree,
-            )
+            scalar_message(config, self.basis.n_functions, config.messages)
             for _ in range(config.prior_layers)
         )
         if config.messages == "oriented":

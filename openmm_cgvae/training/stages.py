@@ -2,7 +2,8 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -128,7 +129,8 @@ class Stage(pl.LightningModule, ABC):
         del index
         noise = self._noise(batch, self.global_step + 1)
         losses = self.compiled or self.losses
-        self.latest = losses(batch, noise, *self.weights())
+        with self._own_randomness():
+            self.latest = losses(batch, noise, *self.weights())
         self.means.add(self.latest, batch.n_molecules)
         if self.trainer.is_last_batch:
             self._log("train")
@@ -167,6 +169,17 @@ class Stage(pl.LightningModule, ABC):
             shape = (batch.n_molecules, n_ranks, each, self.model.n_latents)
             noise = noise.reshape(shape)[:, rank].flatten(0, 1)
         return noise.to(batch.bead_positions.device)
+
+    @contextmanager
+    def _own_randomness(self) -> Iterator[None]:
+        """Let dropout depend on seed and step alone, so that runs can be continued."""
+        if not self.model.config.message_dropout:
+            yield
+            return
+        is_gpu = self.device.type == "cuda"
+        with torch.random.fork_rng([self.device] if is_gpu else []):
+            torch.manual_seed(self.config.seed + self.global_step)
+            yield
 
     def _log(self, part: str) -> None:
         means = self.means

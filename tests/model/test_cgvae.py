@@ -96,6 +96,29 @@ class TestOrientedMessages(TestBondedFrames):
         with pytest.raises(ValueError, match="make the first three 'bonded_frames'"):
             toy_config(messages="oriented")
 
+    def test_neighbours_are_left_out_in_training_alone(self, model, batch):
+        options = {**BONDED, "messages": "oriented"}
+        forgetful = toy_model(**options, message_dropout=0.5)
+        forgetful.load_state_dict(model.state_dict())
+        noise = toy_noise(batch)
+        made = model(batch, noise).positions
+        assert_same(forgetful.eval()(batch, noise).positions, made)
+        assert_different(forgetful.train()(batch, noise).positions, made)
+
+    @pytest.mark.parametrize(
+        ("options", "sentence"),
+        [
+            ({"message_dropout": 0.1}, "messages are 'product', which have none"),
+            (
+                {**BONDED, "messages": "oriented", "message_dropout": 1.0},
+                "`message_dropout` is 1.0 but must be less than 1",
+            ),
+        ],
+    )
+    def test_impossible_dropout_is_refused(self, options, sentence):
+        with pytest.raises(ValueError, match=sentence):
+            toy_config(**options)
+
 
 @st.composite
 def molecules(draw):
