@@ -6,7 +6,8 @@
 
 For each protein the atoms are mapped to beads, the atoms are forgotten, and the shipped
 model for that family makes them anew. Structures: adenylate kinase in the tenth DCD
-frame of MDAnalysis's test data, and any PDB files with hydrogens. What other programs
+frame of MDAnalysis's test data, the NMR peptide there (neopetrosiamide, its oxidised
+methionine taken for methionine), and any PDB files with hydrogens. What other programs
 made from the same alpha-carbons is measured alike: files FOLDER/NAME_PROGRAM_NUMBER.pdb
 with the NAME of the structure. A table in Markdown is printed, JSON is written.
 """
@@ -43,8 +44,17 @@ def proteins(files: list[Path]) -> Iterator[tuple[str, mda.AtomGroup]]:
     kinase = mda.Universe(datafiles.PSF, datafiles.DCD)
     kinase.trajectory[10]
     yield "adenylate-kinase", kinase.atoms
+    yield "neopetrosiamide", peptide()
     for file in files:
         yield file.stem, mda.Universe(file).select_atoms("protein")
+
+
+def peptide() -> mda.AtomGroup:
+    """Give the first model of neopetrosiamide, with methionine for its sulfoxide."""
+    atoms = mda.Universe(datafiles.PDB_multiframe).atoms
+    oxidised = atoms.select_atoms("resname SME")
+    oxidised.residues.resnames = "MET"
+    return atoms - oxidised.select_atoms("element O and not name O")
 
 
 def measure(
