@@ -9,9 +9,8 @@ from unittest import mock
 
 import MDAnalysis as mda
 import numpy as np
-import torch
 
-from benchmarks.systems import make_model, noisy_frames, shipped_model
+from benchmarks.systems import Decoding, make_model, noisy_frames, shipped_model
 from benchmarks.timing import Measurement, Yardstick, in_turn, once, timed
 from openmm_cgvae import Backmapper, sampling
 from openmm_cgvae.model import CGVAE
@@ -95,24 +94,10 @@ def running(
     )
 
 
-def decoding_alone(
-    universe: mda.Universe, model: CGVAE, n_frames: int
-) -> Callable[[], None]:
+def decoding_alone(universe: mda.Universe, model: CGVAE, n_frames: int) -> Decoding:
     """Make the call of prior and decoder on beads and noise that are in memory."""
-    sampler = Sampler(model)
-    beads = torch.from_numpy(
-        np.stack([universe.atoms.positions for _ in universe.trajectory[:n_frames]])
-    )
-    size = sampler.batch_size
-    noise = torch.randn(size * model.mapping.n_beads, model.config.n_channels)
-
-    def call() -> None:
-        with torch.inference_mode():
-            for start in range(0, n_frames, size):
-                batch = sampler.graph.batch(beads[start : start + size])
-                model.sample(batch, noise[: batch.n_beads])
-
-    return call
+    frames = [universe.atoms.positions for _ in universe.trajectory[:n_frames]]
+    return Decoding(model, np.stack(frames))
 
 
 def stages(universe: mda.Universe, model: CGVAE, folder: Path) -> Iterator[Measurement]:

@@ -10,8 +10,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.systems import (
-    SamplingCall,
     TrainingStep,
+    decoding,
     make_model,
     shipped_config,
     shipped_model,
@@ -132,7 +132,7 @@ def sampling(*, quick: bool) -> Iterator[Measurement]:
     }
     for batch_size in (1, 256) if quick else (1, 32, 256, 4096):
         for words, model in models.items():
-            call = SamplingCall(model, ALA, batch_size)
+            call = decoding(model, ALA, batch_size)
             yield measure(
                 f"sample {ALA} {words} batch {batch_size}",
                 call,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.systems import SamplingCall, make_model, shipped_model
+from benchmarks.systems import decoding, make_model, shipped_model
 from benchmarks.timing import Measurement, measure
 from openmm_cgvae.graphs import atom_types_of
 from openmm_cgvae.mapping import Mapping
@@ -137,7 +137,7 @@ def threads(*, quick: bool) -> Iterator[Measurement]:
     }
     try:
         for words, model in models.items():
-            call = SamplingCall(model, ALA, 256)
+            call = decoding(model, ALA, 256)
             alone = None
             for n_threads in (1, 2):
                 torch.set_num_threads(n_threads)

@@ -71,6 +71,11 @@ def shipped_model() -> CGVAE:
     return load_model("alanine-dipeptide-3")
 
 
+def decoding(model: CGVAE, name: str, batch_size: int) -> "Decoding":
+    """Decode so many structures of a system, all from noisy beads."""
+    return Decoding(model, model.mapping.project(noisy_frames(name, batch_size)))
+
+
 def noisy_frames(name: str, n_frames: int) -> np.ndarray:
     positions = universe(name).atoms.positions
     generator = np.random.default_rng(0)
@@ -134,27 +139,22 @@ def make_optimizer(model: CGVAE) -> torch.optim.Optimizer:
     return torch.optim.Adam(model.parameters(), lr=1e-6, fused=True)
 
 
-class SamplingCall:
+class Decoding:
     """Prior, latents and decoder for beads and noise that are already there.
 
-    At most as many structures at once as the sampler takes.
+    At most as many structures at once as the sampler takes; every such batch gets the
+    same noise.
     """
 
-    def __init__(self, model: CGVAE, name: str, batch_size: int) -> None:
-        self.model = model.eval()
-        beads = model.mapping.project(noisy_frames(name, batch_size))
+    def __init__(self, model: CGVAE, beads: np.ndarray) -> None:
+        sampler = Sampler(model.eval())
+        self.model, self.graph, self.at_once = model, sampler.graph, sampler.batch_size
         self.beads = torch.from_numpy(beads)
-        self.graph = model.graph()
-        shape = (batch_size * model.mapping.n_beads, model.config.n_channels)
-        self.noise = torch.randn(shape)
-
-        self.n_beads = model.mapping.n_beads
-        self.at_once = Sampler(model).batch_size
+        n_drawn = min(len(beads), self.at_once) * model.mapping.n_beads
+        self.noise = torch.randn(n_drawn, model.n_latents)
 
     def __call__(self) -> None:
         with torch.inference_mode():
             for start in range(0, len(self.beads), self.at_once):
-                beads = self.beads[start : start + self.at_once]
-                first = start * self.n_beads
-                noise = self.noise[first : first + len(beads) * self.n_beads]
-                self.model.sample(self.graph.batch(beads), noise)
+                batch = self.graph.batch(self.beads[start : start + self.at_once])
+                self.model.sample(batch, self.noise[: batch.n_beads])
