@@ -521,11 +521,12 @@ def test_training_warns_of_nothing_but_what_lightning_cannot_help(universe, mapp
     assert [str(warning.message) for warning in ours] == []
 
 
-STAGES = {"n_epochs": 1, "flow_epochs": 2, "polish_epochs": 2}
+STAGES = {"n_epochs": 1, "flow_epochs": 2, "prior_epochs": 2, "polish_epochs": 2}
 
 
-def test_each_stage_trains_its_own_part_alone(universe, mapping, tmp_path):
-    trained = short(universe, mapping, tmp_path, {"prior": "flow"}, **STAGES)
+@pytest.mark.parametrize("form", ["flow", "gaussian"])
+def test_each_stage_trains_its_own_part_alone(universe, mapping, tmp_path, form):
+    trained = short(universe, mapping, tmp_path, {"prior": form}, **STAGES)
     stages = {
         name: torch.load(tmp_path / folder / "best.ckpt", weights_only=True)
         for name, folder in {"whole": "", "prior": "prior", "decoder": "polish"}.items()
@@ -553,9 +554,10 @@ def test_a_flow_is_the_identity_until_it_is_fitted(universe, mapping, tmp_path):
     assert not any(value.any() for value in exits)
 
 
-def test_fitting_the_flow_lowers_the_divergence(universe, mapping, tmp_path):
-    options = {**STAGES, "flow_epochs": 6}
-    short(universe, mapping, tmp_path, {"prior": "flow"}, **options)
+@pytest.mark.parametrize("form", ["flow", "gaussian"])
+def test_fitting_the_prior_lowers_the_divergence(universe, mapping, tmp_path, form):
+    options = {**STAGES, "flow_epochs": 6, "prior_epochs": 6}
+    short(universe, mapping, tmp_path, {"prior": form}, **options)
     with (tmp_path / "prior" / "metrics.csv").open(newline="") as file:
         losses = [float(row["validation/total"]) for row in csv.DictReader(file)]
     assert losses[-1] < losses[0]

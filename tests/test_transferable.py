@@ -207,6 +207,28 @@ def test_a_run_that_was_stopped_goes_on(model, molecules, tmp_path):
         assert_same(again.state_dict()[name], weight, 1e-6)
 
 
+def test_the_prior_is_fitted_in_the_end(model, molecules):
+    """Encoder and decoder as they were; with another dropout to another prior."""
+    settings = {"n_epochs": 3, "batch_size": 40, "prior_epochs": 1}
+    plain, forgetful = (
+        train_many(
+            molecules,
+            "residue",
+            model_options=SMALL,
+            training_options=settings | {"prior_dropout": share},
+            progress=False,
+        ).state_dict()
+        for share in (0.0, 0.5)
+    )
+    before = model.state_dict()
+    for name, weight in before.items():
+        is_of_prior = name.startswith("prior.") and not torch.equal(plain[name], weight)
+        assert is_of_prior or torch.equal(plain[name], weight)
+    changed = [n for n in before if not torch.equal(plain[n], before[n])]
+    assert changed
+    assert any(not torch.equal(plain[n], forgetful[n]) for n in changed)
+
+
 def _stopping(batches, stop):
     def with_stop(*arguments):
         stop()

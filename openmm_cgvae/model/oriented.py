@@ -105,18 +105,23 @@ class OrientedMessage(nn.Module):
         self, n_channels: int, n_functions: int, degree: float, dropout: float
     ) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.of_neighbours = nn.Dropout(dropout)
+        self.of_features = nn.Dropout(0.0)
         self.filters = mlp(n_functions + N_ORIENTATION, n_channels, n_channels)
         self.network = mlp(n_channels, n_channels, n_channels)
         self.degree = degree
+
+    def set_dropout(self, share: float) -> None:
+        """Leave out so much in training, of the edges and of what the senders say."""
+        self.of_neighbours.p = self.of_features.p = share
 
     def forward(
         self, edges: OrientedEdges, scalars: Float[Tensor, "n c"]
     ) -> Float[Tensor, "n c"]:
         """Sum the messages to every bead."""
-        envelope = self.dropout(edges.envelope) / self.degree
+        envelope = self.of_neighbours(edges.envelope) / self.degree
         weights = self.filters(edges.features) * envelope
-        heard = weights * self.network(scalars)[edges.senders]
+        heard = weights * self.of_features(self.network(scalars))[edges.senders]
         return torch.zeros_like(scalars).index_add(0, edges.receivers, heard)
 
 

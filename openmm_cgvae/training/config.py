@@ -25,6 +25,13 @@ class TrainingConfig:
         Passes over the training frames.
     flow_epochs : int
         Passes that fit a flow prior afterwards (flow prior only).
+    prior_epochs : int
+        Passes that fit a Gaussian prior afterwards, to the latents of the trained
+        encoder; the epoch that is best for the validation frames is kept. None in the
+        paper.
+    prior_dropout : float
+        Share of the neighbours, and of what they say, that is left out meanwhile
+        (oriented messages only).
     polish_epochs : int
         Passes that train the decoder alone in the end, with the strain of samples in
         the loss; none in the paper.
@@ -67,6 +74,8 @@ class TrainingConfig:
 
     n_epochs: int = 500
     flow_epochs: int = 60
+    prior_epochs: int = 0
+    prior_dropout: float = 0.0
     polish_epochs: int = 0
     batch_size: int = 32
     learning_rate: float = 8e-5
@@ -85,9 +94,11 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
-        for name in (*_COUNTS, "n_folds", "fold", "seed", "polish_epochs"):
+        zeros = ("n_folds", "fold", "seed", "prior_epochs", "polish_epochs")
+        for name in (*_COUNTS, *zeros):
             check_number(name, getattr(self, name), int, int(name in _COUNTS))
-        for name in ("learning_rate", "clip_norm", *_WEIGHTS, *_SHARES):
+        floats = ("learning_rate", "clip_norm", "prior_dropout", *_WEIGHTS, *_SHARES)
+        for name in floats:
             check_number(name, getattr(self, name), float)
         for name in ("learning_rate", "clip_norm"):
             if getattr(self, name) == 0:
@@ -101,6 +112,10 @@ class TrainingConfig:
         self._check_choices()
 
     def _check_choices(self) -> None:
+        if self.prior_dropout >= 1:
+            raise ValueError(
+                f"`prior_dropout` is {self.prior_dropout} but must be less than 1"
+            )
         if self.schedule not in ("plateau", "cosine"):
             raise ValueError(
                 f"`schedule` is {self.schedule!r} but must be one of "

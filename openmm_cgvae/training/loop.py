@@ -12,9 +12,9 @@ from openmm_cgvae.training.callbacks import BEST, LAST, LOG, Keeper, Log, Progre
 from openmm_cgvae.training.config import TrainingConfig
 from openmm_cgvae.training.data import TrainingData
 from openmm_cgvae.training.many import ManyMolecules
-from openmm_cgvae.training.stages import FlowFit, Objective, Polish, Stage
+from openmm_cgvae.training.stages import Objective, Polish, PriorFit, Stage
 
-FLOW_FOLDER, POLISH_FOLDER = "prior", "polish"
+PRIOR_FOLDER, POLISH_FOLDER = "prior", "polish"
 ONE_DEVICE = {"devices": 1}
 
 
@@ -60,8 +60,8 @@ def fit(
     fit_stage(Objective(model, data, config), folder)
     if not isinstance(model, CGVAE):
         return  # no prior to fit, nor samples of it to polish
-    if model.config.prior == "flow":
-        fit_stage(FlowFit(model, data, config), folder / FLOW_FOLDER)
+    if model.config.prior == "flow" or config.prior_epochs:
+        fit_stage(PriorFit(model, data, config), folder / PRIOR_FOLDER)
     if config.polish_epochs and isinstance(data, TrainingData):
         fit_stage(Polish(model, data, config), folder / POLISH_FOLDER)
 

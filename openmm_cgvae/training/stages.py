@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from openmm_cgvae.graphs import GraphBatch
-from openmm_cgvae.losses import crowding, objective, strain
+from openmm_cgvae.losses import crowding, kl_divergence, objective, strain
 from openmm_cgvae.model import CGVAE, Model, Reconstruction
 from openmm_cgvae.model.gaussian import Gaussian
+from openmm_cgvae.model.oriented import OrientedMessage
 from openmm_cgvae.model.settling import least_distances
 from openmm_cgvae.training.compiling import CompiledLosses, pays
 from openmm_cgvae.training.config import TrainingConfig
@@ -25,6 +26,7 @@ from openmm_cgvae.training.many import ManyBatches, ManyMolecules
 MONITORED = "validation/total"
 PATIENCE = 15  # epochs without a better validation loss
 POLISH_SLOWDOWN = 0.25  # the decoder is nearly where it should be
+PRIOR_SLOWDOWN = 0.5
 
 
 class _Means:
@@ -173,7 +175,7 @@ class Stage(pl.LightningModule, ABC):
     @contextmanager
     def _own_randomness(self) -> Iterator[None]:
         """Let dropout depend on seed and step alone, so that runs can be continued."""
-        if not self.model.config.message_dropout:
+        if not (self.model.config.message_dropout or self.config.prior_dropout):
             yield
             return
         is_gpu = self.device.type == "cuda"
@@ -246,11 +248,12 @@ class Objective(Stage):
         return min(1.0, self.global_step / (share * self.n_steps))
 
 
-class FlowFit(Stage):
-    """The fit of the flow prior to the latents of the trained encoder.
+class PriorFit(Stage):
+    """The fit of the prior to the latents of the trained encoder.
 
-    The encoder and the decoder stay as they are. The loss is an unbiased estimate of
-    the divergence of the posterior from the prior.
+    The encoder and the decoder stay as they are. The loss is the divergence of the
+    posterior from the prior, of a flow an unbiased estimate of it. The prior of the
+    epoch in which that of the validation frames was least is kept.
     """
 
     name = "fitting the prior"
@@ -258,7 +261,22 @@ class FlowFit(Stage):
 
     @property
     def n_epochs(self) -> int:
-        return self.config.flow_epochs
+        return self.config.flow_epochs if self._is_flow else self.config.prior_epochs
+
+    @property
+    def learning_rate(self) -> float:
+        """A flow starts from nothing, a Gaussian prior is nearly where it should be."""
+        return self.config.learning_rate * (1.0 if self._is_flow else PRIOR_SLOWDOWN)
+
+    @property
+    def _is_flow(self) -> bool:
+        return self.model.config.prior == "flow"
+
+    def on_fit_start(self) -> None:
+        super().on_fit_start()
+        for part in self.model.prior.modules():
+            if isinstance(part, OrientedMessage):
+                part.set_dropout(self.config.prior_dropout)
 
     def trained(self) -> Iterable[torch.nn.Parameter]:
         return self.model.prior.parameters()
@@ -268,8 +286,10 @@ class FlowFit(Stage):
     ) -> dict[str, Tensor]:
         with torch.no_grad():
             posterior = self.model.encoder(batch)
-            latents = posterior.draw(noise)
         prior = self.model.prior(batch)
+        if isinstance(prior, Gaussian):
+            return {"total": kl_divergence(posterior, prior).mean()}
+        latents = posterior.draw(noise)
         divergence = posterior.log_density(latents) - prior.log_density(latents)
         return {"total": divergence.mean()}
 
