@@ -1,6 +1,6 @@
 """Proteins that no model was trained on, from their beads: how good, how fast.
 
-    python -m benchmarks.proteins [--families alpha-carbon residue martini3]
+    python -m benchmarks.proteins [--families alpha-carbon residue martini3 martini2]
         [--structures villin.pdb ...] [--n-samples 10] [--n-relaxed 1]
         [--peers FOLDER] [--output proteins.json]
 
@@ -35,7 +35,7 @@ from openmm_cgvae.topology import AtomTable
 from openmm_cgvae.torsions import backbone_torsions, side_chain_torsions
 from openmm_cgvae.transformations import coarse_grain
 
-FAMILIES = ("alpha-carbon", "residue", "martini3")
+FAMILIES = ("alpha-carbon", "residue", "martini3", "martini2")
 BACKBONE = ("N", "CA", "C", "O")
 
 

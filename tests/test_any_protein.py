@@ -10,7 +10,7 @@ from openmm_cgvae.checkpoint import save_model
 from openmm_cgvae.pretrained import list_models
 from openmm_cgvae.proteins import protein_from_beads
 
-FAMILIES = ("alpha-carbon", "residue", "martini3")
+FAMILIES = ("alpha-carbon", "residue", "martini3", "martini2")
 SEQUENCE = ("MET", "LYS", "CYS", "TRP", "PRO", "HIS", "GLY", "ILE", "ASP", "CYS")
 
 

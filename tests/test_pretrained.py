@@ -28,7 +28,8 @@ N_BEADS = {
     "alanine-dipeptide-8": 8,
     "chignolin-12": 12,
 }
-FOR_ANY_PROTEIN = ("protein-alpha-carbon", "protein-martini3", "protein-residue")
+FAMILIES = ("alpha-carbon", "residue", "martini3", "martini2")
+FOR_ANY_PROTEIN = tuple(f"protein-{family}" for family in FAMILIES)
 N_SAMPLES = 8
 # Of samples as they come, before any minimisation.
 SMALLEST_GOOD_SHARE = {"alanine-dipeptide": 0.9, "chignolin": 0.6}
