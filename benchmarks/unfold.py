@@ -36,7 +36,9 @@ def unfolded(
     integrator.setRandomNumberSeed(seed)
     simulation.context.reinitialize(preserveState=True)
     n_steps = round(picoseconds / TIMESTEP)
-    for _ in tqdm(range(N_REPORTS), desc="heating", unit=f"{picoseconds / 20:g} ps"):
+    for _ in tqdm(
+        range(N_REPORTS), desc="heating", unit=f"{picoseconds / N_REPORTS:g} ps"
+    ):
         simulation.step(n_steps // N_REPORTS)
     integrator.setTemperature(300 * unit.kelvin)
     simulation.step(n_steps // 10)
