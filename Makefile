@@ -54,7 +54,7 @@ test-oldest: .venv-oldest/installed
 
 # Pages of reports in a headless Chromium, which has to be installed.
 look: .venv/installed
-	$(BIN)/python -m pytest -m look tests/test_html_report.py
+	$(BIN)/python -m pytest -m look tests/evaluation/html_report/test_html_report.py
 
 coverage: .venv/installed
 	$(BIN)/python -m pytest --cov --cov-branch --cov-report=term:skip-covered

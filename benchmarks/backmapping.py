@@ -12,11 +12,12 @@ import numpy as np
 
 from benchmarks.systems import Decoding, make_model, noisy_frames, shipped_model
 from benchmarks.timing import Measurement, Yardstick, in_turn, once, timed
-from openmm_cgvae import Backmapper, sampling
+from openmm_cgvae import Backmapper
+from openmm_cgvae.backmapping import sampler as sampling
+from openmm_cgvae.backmapping.sampler import Sampler
+from openmm_cgvae.backmapping.streaming import job
+from openmm_cgvae.backmapping.streaming.block_reader import BlockReader
 from openmm_cgvae.model import CGVAE
-from openmm_cgvae.sampling import Sampler
-from openmm_cgvae.streaming import job
-from openmm_cgvae.streaming.reading import BlockReader
 
 ALA = "alanine-dipeptide"
 # Where `run` spends its time; `sample_many` calls those that are set in below it.

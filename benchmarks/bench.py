@@ -14,7 +14,7 @@ import torch
 
 from benchmarks import backmapping, networks, pipelines, scaling
 from benchmarks.timing import Measurement, Yardstick, timed
-from openmm_cgvae.model.products import PREFERS_ONEDNN
+from openmm_cgvae.model.layers.kernels.fast_linear import PREFERS_ONEDNN
 
 GROUPS: dict[str, Callable[..., Iterator[Measurement]]] = {
     "training": networks.training,

@@ -15,11 +15,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from openmm_cgvae import load_model
-from openmm_cgvae.coherence import compare_steps
+from openmm_cgvae.backmapping.correlation_time import estimate_correlation_time
+from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.data import data_path
-from openmm_cgvae.sampling import Sampler
-from openmm_cgvae.state import AtomisticState
-from openmm_cgvae.steadiness import estimate_correlation_time
+from openmm_cgvae.metrics.coherence import compare_steps
+from openmm_cgvae.structures.state import AtomisticState
 
 SPACING = 0.02  # ps
 THINNED = (2, 5, 10, 25, 50, 250)

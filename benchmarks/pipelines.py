@@ -13,13 +13,13 @@ from MDAnalysisTests.datafiles import TPR, XTC
 from benchmarks.systems import noisy_frames, shipped_model
 from benchmarks.timing import Measurement, Yardstick, in_turn, measure, once, timed
 from openmm_cgvae import coarse_grain
-from openmm_cgvae.ensemble import AtomisticEnsemble
-from openmm_cgvae.minimiser import Minimiser, RelaxationSettings
-from openmm_cgvae.openmm_system import make_system, openmm_positions
-from openmm_cgvae.processes import other_processes
-from openmm_cgvae.relaxation import minimise_restrained
-from openmm_cgvae.sampling import Sampler
-from openmm_cgvae.schemes import residues
+from openmm_cgvae.backmapping.sampler import Sampler
+from openmm_cgvae.mapping.schemes import residues
+from openmm_cgvae.structures.ensemble import AtomisticEnsemble
+from openmm_cgvae.structures.openmm_bridge import make_system, openmm_positions
+from openmm_cgvae.structures.relaxation.minimiser import Minimiser, RelaxationSettings
+from openmm_cgvae.structures.relaxation.relaxation import minimise_restrained
+from openmm_cgvae.structures.relaxation.worker_pool import other_processes
 
 ALA = "alanine-dipeptide"
 
@@ -131,7 +131,12 @@ IMPORT = (
 def importing(*, quick: bool) -> Iterator[Measurement]:
     """Time imports in processes of their own."""
     yardstick = Yardstick()
-    modules = ["openmm_cgvae", "openmm_cgvae.backmapper", "torch", "MDAnalysis"]
+    modules = [
+        "openmm_cgvae",
+        "openmm_cgvae.backmapping.backmapper",
+        "torch",
+        "MDAnalysis",
+    ]
     for module in modules[:1] if quick else modules:
         command = [sys.executable, "-c", IMPORT.format(module=module)]
         runs = []

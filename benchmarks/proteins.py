@@ -24,15 +24,15 @@ import numpy as np
 from MDAnalysisTests import datafiles
 
 from openmm_cgvae import AtomisticEnsemble, Backmapper, metrics
-from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.molecules import part_of
-from openmm_cgvae.proteins import (
+from openmm_cgvae.chemistry.proteins import (
     canonical_protein,
     family_mapping,
     protein_from_beads,
 )
-from openmm_cgvae.topology import AtomTable
-from openmm_cgvae.torsions import backbone_torsions, side_chain_torsions
+from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.mapping.replicas import part_of
+from openmm_cgvae.molecules import AtomTable
+from openmm_cgvae.molecules.torsions import backbone_torsions, side_chain_torsions
 from openmm_cgvae.transformations import coarse_grain
 
 FAMILIES = ("alpha-carbon", "residue", "martini3", "martini2")

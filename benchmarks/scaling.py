@@ -12,10 +12,10 @@ import torch
 
 from benchmarks.systems import decoding, make_model, shipped_model
 from benchmarks.timing import Measurement, measure
-from openmm_cgvae.graphs import atom_types_of
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import CGVAE, ModelConfig, Molecule
-from openmm_cgvae.topology import AtomTable
+from openmm_cgvae.model.graphs import atom_types_of
+from openmm_cgvae.molecules import AtomTable
 
 ALA = "alanine-dipeptide"
 ATOMS_PER_RESIDUE = 5

@@ -6,17 +6,17 @@ import MDAnalysis as mda
 import numpy as np
 import torch
 
+from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.data import data_path
-from openmm_cgvae.graphs import GraphBatch, MoleculeGraph, atom_types_of
-from openmm_cgvae.losses import objective
 from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.mapping.schemes import backbone_partition, residues
 from openmm_cgvae.model import CGVAE, ModelConfig, Molecule
-from openmm_cgvae.pretrained import load_model
-from openmm_cgvae.sampling import Sampler
-from openmm_cgvae.schemes import backbone_partition, residues
-from openmm_cgvae.topology import AtomTable
+from openmm_cgvae.model.graphs import GraphBatch, MoleculeGraph, atom_types_of
+from openmm_cgvae.model.pretrained import load_model
+from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.training import PRESETS
 from openmm_cgvae.training.compiling import CompiledLosses
+from openmm_cgvae.training.losses import objective
 
 NOISE = 0.1  # of the frames, on every coordinate [A]
 

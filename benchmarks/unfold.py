@@ -17,7 +17,7 @@ from openmm import LangevinMiddleIntegrator, unit
 from tqdm import tqdm
 
 from openmm_cgvae import AtomisticEnsemble
-from openmm_cgvae.proteins import canonical_protein
+from openmm_cgvae.chemistry.proteins import canonical_protein
 
 TIMESTEP = 0.002  # ps
 N_REPORTS = 20

@@ -27,19 +27,19 @@ from openmm import app
 
 from openmm_cgvae import Backmapper, BackmapReporter, cg_force, coarse_grain, train
 from openmm_cgvae.data import data_path
-from openmm_cgvae.force_matching import (
+from openmm_cgvae.mapping.schemes import peptide_units
+from openmm_cgvae.metrics import bond_angles, dihedral_angles
+from openmm_cgvae.molecules import AtomTable
+from openmm_cgvae.molecules.frames import Frames
+from openmm_cgvae.simulation.coarse_grained import (
     BeadPotential,
     atomistic_forces,
     force_map,
     match_forces,
     match_means,
 )
-from openmm_cgvae.frames import Frames
-from openmm_cgvae.metrics import bond_angles, dihedral_angles
-from openmm_cgvae.openmm_system import make_system
-from openmm_cgvae.schemes import peptide_units
-from openmm_cgvae.thermalisation import energy_drift, release, set_velocities
-from openmm_cgvae.topology import AtomTable
+from openmm_cgvae.structures.dynamics import energy_drift, release, set_velocities
+from openmm_cgvae.structures.openmm_bridge import make_system
 
 TEMPERATURE = 300.0  # K
 TIMESTEP = 0.004  # ps

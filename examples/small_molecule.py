@@ -25,9 +25,9 @@ from rdkit.Chem import rdForceFieldHelpers as mmff
 from tqdm import trange
 
 from openmm_cgvae import Backmapper, Mapping, coarse_grain, evaluate, save_model, train
-from openmm_cgvae.evaluation import held_out_frames
-from openmm_cgvae.frames import Frames
+from openmm_cgvae.evaluation.evaluation import held_out_frames
 from openmm_cgvae.metrics import dihedral_angles
+from openmm_cgvae.molecules.frames import Frames
 
 SMILES = "COC[C@H](C)OC[C@H](C)OC"
 BEAD_OF_HEAVY_ATOM = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3]

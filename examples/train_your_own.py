@@ -14,8 +14,8 @@ import MDAnalysis as mda
 
 from openmm_cgvae import coarse_grain, evaluate, save_model, train
 from openmm_cgvae.data import data_path
-from openmm_cgvae.frames import Frames
-from openmm_cgvae.schemes import selections
+from openmm_cgvae.mapping.schemes import selections
+from openmm_cgvae.molecules.frames import Frames
 
 parser = argparse.ArgumentParser(description="Train a model for your own beads.")
 parser.add_argument("--output", type=Path, default=Path(), help="folder for the files")

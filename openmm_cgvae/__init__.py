@@ -12,40 +12,40 @@ from typing import TYPE_CHECKING, Any
 from openmm_cgvae._version import __version__
 
 if TYPE_CHECKING:
-    from openmm_cgvae.atom_matching import match_atoms
-    from openmm_cgvae.backmapper import Backmapper
-    from openmm_cgvae.cg_forces import cg_force
-    from openmm_cgvae.checkpoint import save_model
-    from openmm_cgvae.ensemble import AtomisticEnsemble, AtomisticState
-    from openmm_cgvae.evaluation import evaluate
+    from openmm_cgvae.backmapping.backmapper import Backmapper
+    from openmm_cgvae.backmapping.reporter import BackmapReporter
+    from openmm_cgvae.evaluation.evaluation import evaluate
     from openmm_cgvae.mapping import Mapping
     from openmm_cgvae.model import CGVAE, ModelConfig
-    from openmm_cgvae.pretrained import list_models, load_model
-    from openmm_cgvae.reference import simulate
-    from openmm_cgvae.reporter import BackmapReporter
+    from openmm_cgvae.model.checkpoint import save_model
+    from openmm_cgvae.model.pretrained import list_models, load_model
+    from openmm_cgvae.molecules.atom_matching import match_atoms
+    from openmm_cgvae.simulation.coarse_grained.openmm_force import cg_force
+    from openmm_cgvae.simulation.reference.trajectories import simulate
+    from openmm_cgvae.structures.ensemble import AtomisticEnsemble, AtomisticState
     from openmm_cgvae.training import TrainingConfig, train
     from openmm_cgvae.transformations import MapToBeads, coarse_grain
 
 # Where each public name lives. They are imported when they are first used, so that
 # `import openmm_cgvae` loads neither torch nor openmm.
 _HOMES = {
-    "AtomisticEnsemble": "ensemble",
-    "AtomisticState": "ensemble",
-    "BackmapReporter": "reporter",
-    "Backmapper": "backmapper",
+    "AtomisticEnsemble": "structures.ensemble",
+    "AtomisticState": "structures.ensemble",
+    "BackmapReporter": "backmapping.reporter",
+    "Backmapper": "backmapping.backmapper",
     "CGVAE": "model",
     "MapToBeads": "transformations",
     "Mapping": "mapping",
     "ModelConfig": "model",
     "TrainingConfig": "training",
-    "cg_force": "cg_forces",
+    "cg_force": "simulation.coarse_grained.openmm_force",
     "coarse_grain": "transformations",
-    "evaluate": "evaluation",
-    "list_models": "pretrained",
-    "load_model": "pretrained",
-    "match_atoms": "atom_matching",
-    "save_model": "checkpoint",
-    "simulate": "reference",
+    "evaluate": "evaluation.evaluation",
+    "list_models": "model.pretrained",
+    "load_model": "model.pretrained",
+    "match_atoms": "molecules.atom_matching",
+    "save_model": "model.checkpoint",
+    "simulate": "simulation.reference.trajectories",
     "train": "training",
 }
 
@@ -88,4 +88,4 @@ def __dir__() -> list[str]:
 # Where MDAnalysis is already there, `atoms.convert_to("OPENMM")` works from now on;
 # elsewhere from the first use of a name that needs it.
 if "MDAnalysis" in sys.modules:
-    import_module(f"{__name__}.converter")
+    import_module(f"{__name__}.structures.openmm_bridge.converter")

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from openmm_cgvae.data import data_path
-from openmm_cgvae.graphs import atom_types_of
+from openmm_cgvae.mapping.schemes import from_spec
 from openmm_cgvae.model import CGVAE, ModelConfig, Molecule
-from openmm_cgvae.schemes import from_spec
-from openmm_cgvae.topology import AtomTable
+from openmm_cgvae.model.graphs import atom_types_of
+from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.transformations import coarse_grain
 
 TOPOLOGY = str(data_path("alanine-dipeptide.pdb"))

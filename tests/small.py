@@ -6,10 +6,10 @@ import torch
 from openmm import app
 
 from openmm_cgvae.data import data_path
-from openmm_cgvae.graphs import atom_types_of
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import CGVAE, ModelConfig, Molecule
-from openmm_cgvae.topology import AtomTable
+from openmm_cgvae.model.graphs import atom_types_of
+from openmm_cgvae.molecules import AtomTable
 
 # Beads of the alanine dipeptide: the acetyl group, the alanine, the methylamide.
 BEADS = [0] * 6 + [1] * 10 + [2] * 6

@@ -25,12 +25,12 @@ from openmm_cgvae import (
     coarse_grain,
     load_model,
     save_model,
-    schemes,
     train,
 )
-from openmm_cgvae.atom_matching import match_atoms
-from openmm_cgvae.schemes import residues
-from openmm_cgvae.topology import AtomTable
+from openmm_cgvae.mapping import schemes
+from openmm_cgvae.mapping.schemes import residues
+from openmm_cgvae.molecules import AtomTable
+from openmm_cgvae.molecules.atom_matching import match_atoms
 
 pytestmark = pytest.mark.filterwarnings("ignore:ATOMIC_NUMBER record not found")
 

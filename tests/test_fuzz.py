@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openmm_cgvae.checkpoint import load_file, read_header, save_model
 from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.model.checkpoint import load_file, read_header, save_model
 
 pytestmark = pytest.mark.slow
 

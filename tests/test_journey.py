@@ -7,7 +7,7 @@ import pytest
 from openmm import unit
 
 from openmm_cgvae import Backmapper, coarse_grain, load_model, save_model, train
-from openmm_cgvae.schemes import residues
+from openmm_cgvae.mapping.schemes import residues
 
 N_FRAMES = 400
 N_SAMPLES = 3

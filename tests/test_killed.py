@@ -19,7 +19,7 @@ import dipeptide
 import MDAnalysis as mda
 import pytest
 
-from openmm_cgvae.checkpoint import read_header
+from openmm_cgvae.model.checkpoint import read_header
 
 pytestmark = [
     pytest.mark.slow,

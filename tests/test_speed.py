@@ -11,17 +11,18 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from toys import toy_batch, toy_graph, toy_model, toy_molecule, toy_noise, toy_positions
 
-from openmm_cgvae import minimiser
-from openmm_cgvae.backmapper import Backmapper
+from openmm_cgvae.backmapping.backmapper import Backmapper
+from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.data import data_path
-from openmm_cgvae.graphs import batch
-from openmm_cgvae.losses import objective
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.model import encoder, neighbourhood
-from openmm_cgvae.openmm_system import make_system
-from openmm_cgvae.relaxation import minimise_restrained
-from openmm_cgvae.sampling import Sampler
-from openmm_cgvae.topology import AtomTable
+from openmm_cgvae.model import encoder
+from openmm_cgvae.model.graphs import batch
+from openmm_cgvae.model.layers import neighbour_sums as neighbourhood
+from openmm_cgvae.molecules import AtomTable
+from openmm_cgvae.structures.openmm_bridge import make_system
+from openmm_cgvae.structures.relaxation import minimiser
+from openmm_cgvae.structures.relaxation.relaxation import minimise_restrained
+from openmm_cgvae.training.losses import objective
 
 # Operations that wait for a device to hand a number back.
 WAITING = {"_local_scalar_dense", "nonzero", "item", "masked_select", "unique"}
@@ -126,7 +127,9 @@ def test_a_frame_of_a_file_costs_a_few_calls_of_python(tmp_path, ending, monkeyp
             writer.write(beads.atoms)
     beads.load_new(str(path))
     backmapper = Backmapper(beads, dipeptide.untrained(), batch_size=1000)
-    monkeypatch.setattr("openmm_cgvae.streaming.run.SECONDS_BETWEEN_SAVES", 60.0)
+    monkeypatch.setattr(
+        "openmm_cgvae.backmapping.streaming.resumable_run.SECONDS_BETWEEN_SAVES", 60.0
+    )
 
     def calls(stop):
         return calls_of_python(

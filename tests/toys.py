@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import torch
 
-from openmm_cgvae.graphs import GraphBatch, MoleculeGraph, collate
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import CGVAE, ModelConfig, Molecule
-from openmm_cgvae.topology import AtomTable
+from openmm_cgvae.model.graphs import GraphBatch, MoleculeGraph, collate
+from openmm_cgvae.molecules import AtomTable
 
 VOCABULARY = ("1", "6", "7", "8")
 BOND = 1.5  # [A]

@@ -94,7 +94,7 @@ def add_benchmark_settings(benchmark: argparse.ArgumentParser) -> None:
 
 
 def _benchmark(arguments: Arguments) -> None:
-    from openmm_cgvae.experiments import BenchmarkConfig, run_benchmark
+    from openmm_cgvae.evaluation.experiments import BenchmarkConfig, run_benchmark
     from openmm_cgvae.model.config import ModelConfig
     from openmm_cgvae.training import TrainingConfig
 

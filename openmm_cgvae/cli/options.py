@@ -140,8 +140,8 @@ def open_universe(arguments: Arguments) -> "mda.Universe":
 
 def make_mapping(atoms: "mda.Universe", text: str) -> "Mapping":
     """Make the mapping that was asked for."""
-    from openmm_cgvae.pretrained import list_models, load_model
-    from openmm_cgvae.schemes import from_spec
+    from openmm_cgvae.mapping.schemes import from_spec
+    from openmm_cgvae.model.pretrained import list_models, load_model
 
     if text in list_models() or text.endswith(".cgvae"):
         return load_model(text).mapping

@@ -34,7 +34,7 @@ def add_report(verbs: Any) -> None:
 def _report(arguments: Arguments) -> None:
     import MDAnalysis as mda
 
-    from openmm_cgvae.backmapper import Backmapper
+    from openmm_cgvae.backmapping.backmapper import Backmapper
 
     universe = mda.Universe(arguments.beads, *arguments.trajectory)
     backmapper = Backmapper(universe, arguments.model)
@@ -42,7 +42,7 @@ def _report(arguments: Arguments) -> None:
     ensemble = backmapper.sample(n=arguments.n, seed=arguments.seed)
     relaxation = ensemble.relax(arguments.forcefield)
     if arguments.html:
-        from openmm_cgvae.html_report import write_page
+        from openmm_cgvae.evaluation.html_report import write_page
 
         write_page(ensemble, arguments.html, relaxation)
     say(f"{ensemble.report()}\n\n{relaxation}")

@@ -85,7 +85,7 @@ def _add_dynamics(verb: argparse.ArgumentParser, option: str, n_frames: int) -> 
 
 
 def _simulate(arguments: Arguments) -> None:
-    from openmm_cgvae.reference import simulate
+    from openmm_cgvae.simulation.reference.trajectories import simulate
 
     result = simulate(**own_options(arguments))
     done = "was there already:" if result.was_complete else "wrote"
@@ -93,15 +93,15 @@ def _simulate(arguments: Arguments) -> None:
 
 
 def _simulate_peptides(arguments: Arguments) -> None:
-    from openmm_cgvae.molecule_sets import simulate_peptides
-    from openmm_cgvae.molecule_sets.peptide_sets import PEPTIDE_DYNAMICS
+    from openmm_cgvae.simulation.molecule_sets import simulate_peptides
+    from openmm_cgvae.simulation.molecule_sets.peptide_sets import PEPTIDE_DYNAMICS
 
     say(simulate_peptides(**_with_dynamics(arguments, PEPTIDE_DYNAMICS)))
 
 
 def _simulate_proteins(arguments: Arguments) -> None:
-    from openmm_cgvae.molecule_sets import simulate_proteins
-    from openmm_cgvae.molecule_sets.protein_sets import PROTEIN_DYNAMICS
+    from openmm_cgvae.simulation.molecule_sets import simulate_proteins
+    from openmm_cgvae.simulation.molecule_sets.protein_sets import PROTEIN_DYNAMICS
 
     say(simulate_proteins(**_with_dynamics(arguments, PROTEIN_DYNAMICS)))
 

@@ -60,7 +60,7 @@ def add_settings(train: argparse.ArgumentParser) -> None:
 
 
 def _train(arguments: Arguments) -> None:
-    from openmm_cgvae.checkpoint import save_model
+    from openmm_cgvae.model.checkpoint import save_model
     from openmm_cgvae.model.config import ModelConfig
     from openmm_cgvae.training import TrainingConfig, configure
 

@@ -39,7 +39,7 @@ def _add_map(verbs: Any) -> None:
 
 def _map(arguments: Arguments) -> None:
     from openmm_cgvae.cli.bead_tables import bead_table
-    from openmm_cgvae.export import structure_writer
+    from openmm_cgvae.structures.export.universes import structure_writer
     from openmm_cgvae.transformations import coarse_grain
 
     atoms = open_universe(arguments)
@@ -58,8 +58,8 @@ def _map(arguments: Arguments) -> None:
     if arguments.save_mapping:
         mapping.save(arguments.save_mapping)
     if arguments.picture:
-        from openmm_cgvae.figures import bead_map
-        from openmm_cgvae.topology import AtomTable
+        from openmm_cgvae.evaluation.figures import bead_map
+        from openmm_cgvae.molecules import AtomTable
 
         bead_map(AtomTable.from_universe(atoms), mapping, path=arguments.picture)
     say(bead_table(atoms.atoms, mapping))
@@ -90,7 +90,7 @@ def _add_sample(verbs: Any) -> None:
 
 
 def _sample(arguments: Arguments) -> None:
-    from openmm_cgvae.backmapper import Backmapper
+    from openmm_cgvae.backmapping.backmapper import Backmapper
 
     universe = open_universe(arguments)
     backmapper = Backmapper(
@@ -133,10 +133,10 @@ def _add_relax(verbs: Any) -> None:
 
 
 def _relax(arguments: Arguments) -> None:
-    from openmm_cgvae.ensemble import AtomisticEnsemble
-    from openmm_cgvae.export import structure_writer
-    from openmm_cgvae.frames import Frames
-    from openmm_cgvae.topology import AtomTable
+    from openmm_cgvae.molecules import AtomTable
+    from openmm_cgvae.molecules.frames import Frames
+    from openmm_cgvae.structures.ensemble import AtomisticEnsemble
+    from openmm_cgvae.structures.export.universes import structure_writer
 
     atoms = open_universe(arguments)
     ensemble = AtomisticEnsemble(
@@ -179,9 +179,9 @@ def _add_evaluate(verbs: Any) -> None:
 
 
 def _evaluate(arguments: Arguments) -> None:
-    from openmm_cgvae.evaluation import evaluate
-    from openmm_cgvae.frames import Frames
-    from openmm_cgvae.pretrained import load_model
+    from openmm_cgvae.evaluation.evaluation import evaluate
+    from openmm_cgvae.model.pretrained import load_model
+    from openmm_cgvae.molecules.frames import Frames
 
     result = evaluate(
         load_model(arguments.model),
@@ -204,8 +204,8 @@ def _add_info(verbs: Any) -> None:
 
 
 def _info(arguments: Arguments) -> None:
-    from openmm_cgvae.checkpoint import read_header
-    from openmm_cgvae.pretrained import (
+    from openmm_cgvae.model.checkpoint import read_header
+    from openmm_cgvae.model.pretrained import (
         bead_names_of_model,
         list_models,
         model_path,
@@ -236,7 +236,7 @@ def _add_demo(verbs: Any) -> None:
 
 
 def _demo(arguments: Arguments) -> None:
-    from openmm_cgvae.demo import run_demo
+    from openmm_cgvae.cli.demo import run_demo
 
     say(run_demo(**own_options(arguments)))
 

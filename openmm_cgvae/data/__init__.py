@@ -4,7 +4,7 @@
 stereochemistry and minimised; ``chignolin.pdb`` is the folded ACE-YYDPETGTWY-NME,
 the hairpin of PDB 5AWL minimised, with L residues and trans amides throughout.
 ``alanine-dipeptide.xtc`` and ``.json`` are a trajectory made by
-:func:`openmm_cgvae.reference.simulate` and its provenance.
+:func:`openmm_cgvae.simulation.reference.trajectories.simulate` and its provenance.
 """
 
 from importlib import resources

@@ -31,7 +31,7 @@ from openmm_cgvae.metrics.deviations import (
     rmsd_gen,
     rmsd_per_structure,
 )
-from openmm_cgvae.metrics.geometry import (
+from openmm_cgvae.metrics.internal_coordinates import (
     angle_triples,
     bond_angle_error,
     bond_angles,
@@ -41,12 +41,12 @@ from openmm_cgvae.metrics.geometry import (
     out_of_plane,
     signed_volumes,
 )
-from openmm_cgvae.metrics.parts import valid_parts
+from openmm_cgvae.metrics.ring_piercing import count_threaded_rings
 from openmm_cgvae.metrics.statistics import (
     jensen_shannon_divergence,
     mean_and_standard_error,
 )
-from openmm_cgvae.metrics.threading import count_threaded_rings
+from openmm_cgvae.metrics.valid_parts import valid_parts
 
 __all__ = [
     "BOND_TOLERANCE",

@@ -7,7 +7,7 @@ import numpy as np
 from MDAnalysis.lib.distances import self_capped_distance
 
 from openmm_cgvae.metrics._checks import as_indices, as_positions
-from openmm_cgvae.periodicity import search_box
+from openmm_cgvae.molecules.periodic_box import search_box
 
 _CHUNK_BYTES = 32 * 2**20
 _LARGEST_DENSE = 512  # atoms; beyond it a grid beats all pairs

@@ -4,8 +4,8 @@ from openmm_cgvae.model.base import Model, Molecule, Reconstruction
 from openmm_cgvae.model.baselines import LinearMap, Perceptron
 from openmm_cgvae.model.cgvae import CGVAE
 from openmm_cgvae.model.config import ModelConfig
-from openmm_cgvae.model.geometry import Geometry, Kinds
-from openmm_cgvae.model.making import make_model
+from openmm_cgvae.model.factory import make_model
+from openmm_cgvae.model.refinement.geometry_statistics import Geometry, Kinds
 
 __all__ = [
     "CGVAE",

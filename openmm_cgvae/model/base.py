@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from openmm_cgvae.graphs import GraphBatch, MoleculeGraph
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.gaussian import Gaussian
-from openmm_cgvae.topology import AtomTable
+from openmm_cgvae.model.graphs import GraphBatch, MoleculeGraph
+from openmm_cgvae.molecules import AtomTable
 
 
 @dataclass(frozen=True, eq=False)

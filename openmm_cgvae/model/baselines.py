@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from openmm_cgvae.graphs import GraphBatch
 from openmm_cgvae.model.base import Model, Molecule, Reconstruction
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.gaussian import Gaussian
+from openmm_cgvae.model.graphs import GraphBatch
 
 
 class Baseline(Model):

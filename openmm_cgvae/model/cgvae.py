@@ -8,9 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from openmm_cgvae.graphs import GraphBatch
 from openmm_cgvae.model.base import Model, Molecule, Reconstruction
-from openmm_cgvae.model.basis import RadialBasis
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.decoder import (
     BondedFrameDecoder,
@@ -23,11 +21,13 @@ from openmm_cgvae.model.encoder import (
     DistanceEncoder,
     SignedEncoder,
 )
-from openmm_cgvae.model.geometry import Geometry, Kinds
-from openmm_cgvae.model.kind_settling import KindSettling
-from openmm_cgvae.model.oriented import BeadGraph, bead_graph_for
+from openmm_cgvae.model.graphs import GraphBatch
+from openmm_cgvae.model.layers.basis import RadialBasis
+from openmm_cgvae.model.layers.oriented_messages import BeadGraph, bead_graph_for
 from openmm_cgvae.model.prior import Prior
-from openmm_cgvae.model.settling import Settling
+from openmm_cgvae.model.refinement.any_molecule import KindSettling
+from openmm_cgvae.model.refinement.geometry_statistics import Geometry, Kinds
+from openmm_cgvae.model.refinement.one_molecule import Settling
 
 ENCODERS = {
     "distances": DistanceEncoder,

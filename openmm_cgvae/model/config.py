@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args, no_type_check
 
-from openmm_cgvae import plugins
+from openmm_cgvae._runtime import plugins
 
 Encoder = Literal["distances", "signed", "bonded_frames"]
 Decoder = Literal["vectors", "local_frames", "bonded_frames"]

@@ -4,16 +4,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from openmm_cgvae.graphs import GraphBatch
-from openmm_cgvae.model.basis import RadialBasis
-from openmm_cgvae.model.bead_frames import (
+from openmm_cgvae.model.config import Messages, ModelConfig
+from openmm_cgvae.model.graphs import GraphBatch
+from openmm_cgvae.model.layers.basis import RadialBasis
+from openmm_cgvae.model.layers.bonded_frames import (
     N_AXES,
     BeadFeatures,
     BeadFrames,
     orthonormal,
 )
-from openmm_cgvae.model.config import Messages, ModelConfig
-from openmm_cgvae.model.messages import (
+from openmm_cgvae.model.layers.kernels.fast_linear import linear
+from openmm_cgvae.model.layers.messages import (
     EquivariantMessage,
     EquivariantUpdate,
     InvariantMessage,
@@ -21,9 +22,12 @@ from openmm_cgvae.model.messages import (
     mlp,
     opened,
 )
-from openmm_cgvae.model.neighbourhood import Neighbourhood, bead_graph
-from openmm_cgvae.model.oriented import BeadGraph, bead_graph_for, scalar_message
-from openmm_cgvae.model.products import linear
+from openmm_cgvae.model.layers.neighbour_sums import Neighbourhood, bead_graph
+from openmm_cgvae.model.layers.oriented_messages import (
+    BeadGraph,
+    bead_graph_for,
+    scalar_message,
+)
 
 
 class VectorDecoder(nn.Module):

@@ -4,26 +4,30 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from openmm_cgvae.graphs import GraphBatch
-from openmm_cgvae.model.basis import RadialBasis
-from openmm_cgvae.model.bead_frames import (
+from openmm_cgvae.model.config import ModelConfig
+from openmm_cgvae.model.gaussian import Gaussian, GaussianHead
+from openmm_cgvae.model.graphs import GraphBatch
+from openmm_cgvae.model.layers.basis import RadialBasis
+from openmm_cgvae.model.layers.bonded_frames import (
     N_AXES,
     BeadFeatures,
     BeadFrames,
     embedded_sum,
 )
-from openmm_cgvae.model.config import ModelConfig
-from openmm_cgvae.model.gaussian import Gaussian, GaussianHead
-from openmm_cgvae.model.messages import (
+from openmm_cgvae.model.layers.kernels.fused_sums import cross_product
+from openmm_cgvae.model.layers.messages import (
     SMALLEST_SQUARE,
     InvariantMessage,
     filter_matrix,
     mlp,
     rows,
 )
-from openmm_cgvae.model.neighbourhood import Neighbourhood, bead_graph, neighbourhood
-from openmm_cgvae.model.oriented import BeadGraph
-from openmm_cgvae.model.sums import cross_product
+from openmm_cgvae.model.layers.neighbour_sums import (
+    Neighbourhood,
+    bead_graph,
+    neighbourhood,
+)
+from openmm_cgvae.model.layers.oriented_messages import BeadGraph
 
 
 class DistanceEncoder(nn.Module):

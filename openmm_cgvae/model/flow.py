@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.gaussian import Gaussian
-from openmm_cgvae.model.messages import InvariantMessage, mlp
-from openmm_cgvae.model.neighbourhood import Neighbourhood
+from openmm_cgvae.model.layers.messages import InvariantMessage, mlp
+from openmm_cgvae.model.layers.neighbour_sums import Neighbourhood
 
 LARGEST_LOG_SCALE = 2.0  # of one layer; keeps the inverse well conditioned
 

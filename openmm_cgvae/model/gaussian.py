@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from openmm_cgvae.model.messages import mlp
+from openmm_cgvae.model.layers.messages import mlp
 
 SMALLEST_STD = 1e-6
 

@@ -3,14 +3,22 @@
 import torch
 from torch import Tensor, nn
 
-from openmm_cgvae.graphs import GraphBatch
-from openmm_cgvae.model.basis import RadialBasis
-from openmm_cgvae.model.bead_frames import BeadFeatures, BeadFrames, composition
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.flow import Coupling, FlowDistribution
 from openmm_cgvae.model.gaussian import Gaussian, GaussianHead
-from openmm_cgvae.model.messages import mlp
-from openmm_cgvae.model.oriented import BeadGraph, bead_graph_for, scalar_message
+from openmm_cgvae.model.graphs import GraphBatch
+from openmm_cgvae.model.layers.basis import RadialBasis
+from openmm_cgvae.model.layers.bonded_frames import (
+    BeadFeatures,
+    BeadFrames,
+    composition,
+)
+from openmm_cgvae.model.layers.messages import mlp
+from openmm_cgvae.model.layers.oriented_messages import (
+    BeadGraph,
+    bead_graph_for,
+    scalar_message,
+)
 
 
 class Prior(nn.Module):

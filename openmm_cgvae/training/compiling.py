@@ -9,7 +9,7 @@ from types import FunctionType, MethodType
 import torch
 from torch import Tensor
 
-from openmm_cgvae.graphs import GraphBatch
+from openmm_cgvae.model.graphs import GraphBatch
 
 # Fewer steps than this take less time than the compiler.
 FEWEST_STEPS = 10_000

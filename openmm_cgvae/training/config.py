@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, no_type_check
 
+from openmm_cgvae.backmapping.sampler import N_SEEDS
 from openmm_cgvae.model import ModelConfig
 from openmm_cgvae.model.config import BASELINES, check_number, config_from_dict
-from openmm_cgvae.sampling import N_SEEDS
 
 Schedule = Literal["plateau", "cosine"]
 

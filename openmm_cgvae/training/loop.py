@@ -10,8 +10,8 @@ import torch
 from openmm_cgvae.model import CGVAE, Model
 from openmm_cgvae.training.callbacks import BEST, LAST, LOG, Keeper, Log, Progress
 from openmm_cgvae.training.config import TrainingConfig
-from openmm_cgvae.training.data import TrainingData
-from openmm_cgvae.training.many import ManyMolecules
+from openmm_cgvae.training.many_molecules_data import ManyMolecules
+from openmm_cgvae.training.one_molecule_data import TrainingData
 from openmm_cgvae.training.stages import Objective, Polish, PriorFit, Stage
 
 PRIOR_FOLDER, POLISH_FOLDER = "prior", "polish"

@@ -12,16 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from openmm_cgvae.graphs import GraphBatch
-from openmm_cgvae.losses import crowding, kl_divergence, objective, strain
 from openmm_cgvae.model import CGVAE, Model, Reconstruction
 from openmm_cgvae.model.gaussian import Gaussian
-from openmm_cgvae.model.oriented import OrientedMessage
-from openmm_cgvae.model.settling import least_distances
+from openmm_cgvae.model.graphs import GraphBatch
+from openmm_cgvae.model.layers.oriented_messages import OrientedMessage
+from openmm_cgvae.model.refinement.one_molecule import least_distances
 from openmm_cgvae.training.compiling import CompiledLosses, pays
 from openmm_cgvae.training.config import TrainingConfig
-from openmm_cgvae.training.data import Batches, TrainingData
-from openmm_cgvae.training.many import ManyBatches, ManyMolecules
+from openmm_cgvae.training.losses import crowding, kl_divergence, objective, strain
+from openmm_cgvae.training.many_molecules_data import ManyBatches, ManyMolecules
+from openmm_cgvae.training.one_molecule_data import Batches, TrainingData
 
 MONITORED = "validation/total"
 PATIENCE = 15  # epochs without a better validation loss

@@ -11,8 +11,8 @@ from MDAnalysis.coordinates.memory import MemoryReader
 from MDAnalysis.coordinates.timestep import Timestep
 
 from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.transformations.bead_centres import BeadCentres, fitting_atoms
 from openmm_cgvae.transformations.bead_topology import bead_universe
-from openmm_cgvae.transformations.centres import BeadCentres, fitting_atoms
 
 
 def coarse_grain(
@@ -52,7 +52,7 @@ def coarse_grain(
     --------
     >>> import MDAnalysis as mda
     >>> from openmm_cgvae.data import data_path
-    >>> from openmm_cgvae.schemes import residues
+    >>> from openmm_cgvae.mapping.schemes import residues
     >>> universe = mda.Universe(data_path("alanine-dipeptide.pdb"))
     >>> beads = coarse_grain(universe, residues(universe))
     >>> beads.atoms.resnames.tolist()

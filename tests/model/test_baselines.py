@@ -16,8 +16,8 @@ from laws import (
 )
 from toys import VOCABULARY, ragged_batch, toy_batch, toy_molecule, toy_positions
 
-from openmm_cgvae.losses import objective
 from openmm_cgvae.model import CGVAE, LinearMap, ModelConfig, Perceptron, make_model
+from openmm_cgvae.training.losses import objective
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 

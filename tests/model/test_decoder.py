@@ -5,12 +5,12 @@ from reference import equations
 from test_encoder import ASSIGNMENTS, CUTOFFS, SMALL, leaves_of
 from toys import as_edge_lists, toy_batch, toy_config, toy_molecule, toy_noise
 
-from openmm_cgvae.model.bead_frames import orthonormal
 from openmm_cgvae.model.decoder import (
     LocalFrameDecoder,
     VectorDecoder,
     place_atoms,
 )
+from openmm_cgvae.model.layers.bonded_frames import orthonormal
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 

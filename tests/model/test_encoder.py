@@ -5,7 +5,7 @@ from reference import equations
 from toys import as_edge_lists, toy_batch, toy_config, toy_molecule
 
 from openmm_cgvae.model.encoder import DistanceEncoder, SignedEncoder
-from openmm_cgvae.model.neighbourhood import bead_graph
+from openmm_cgvae.model.layers.neighbour_sums import bead_graph
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 

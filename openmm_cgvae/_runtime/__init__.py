@@ -1,0 +1,1 @@
+"""What every room needs to run: files written whole, plug-ins, threads."""

@@ -1,0 +1,1 @@
+"""From beads to atoms: Backmapper, its sampler, and long trajectories."""

@@ -1,0 +1,282 @@
+"""BackmapReporter: atoms written while a coarse-grained simulation runs."""
+
+import ctypes
+import io
+import operator
+import os
+import sys
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, SupportsIndex
+
+import MDAnalysis as mda
+import numpy as np
+import openmm
+from MDAnalysis.lib.mdamath import triclinic_box
+from openmm import app, unit
+
+from openmm_cgvae.backmapping.backmapper import Backmapper
+from openmm_cgvae.backmapping.bead_reader import made_whole
+from openmm_cgvae.backmapping.sampler import Sampler, seed_or_new
+from openmm_cgvae.mapping.replicas import repeat
+from openmm_cgvae.model import Model
+from openmm_cgvae.simulation.coarse_grained.openmm_force import checked_particles
+from openmm_cgvae.structures.export.universes import (
+    H5MD_UNITS,
+    _drop_placeholder_box,
+    make_universe,
+)
+from openmm_cgvae.structures.openmm_bridge.units import ANGSTROM_PER_NM
+
+__all__ = ["BackmapReporter"]
+
+
+class BackmapReporter:
+    """Write atomistic frames of a running coarse-grained OpenMM simulation.
+
+    Append it to ``simulation.reporters``. The particles of the simulation have to be
+    the beads of the model's molecule, in the same order, or of any number of such
+    molecules one after the other.
+
+    Parameters
+    ----------
+    file : path-like
+        Trajectory to write; any format of many frames that MDAnalysis writes, by its
+        ending. What was there is replaced at the first report.
+    interval : int
+        Steps between reports.
+    backmapper : Backmapper or Model
+        What turns the beads into atoms.
+    n : int
+        Samples at each report, written as frames of the same time.
+    seed : int
+        The atoms depend on it, the beads and the number of the report (the step over
+        the interval) alone, so that a run in two parts gives the frames of one.
+    particles : iterable of int, optional
+        Which particles are the beads, molecule after molecule, where there are others
+        too, such as a solvent; by default all.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ValueError
+        If a number or the format is not possible.
+
+    Notes
+    -----
+    Every frame is on its way to the disk when a report ends, so that the frames so far
+    can be read while the simulation runs, and after it was killed. `close` it, or use
+    it in a ``with`` statement, when the simulation is over.
+
+    Frames have the simulation's time [ps], and where the format has a place for it
+    (XTC, TRR) its step. DCD has one time step for all frames, right for ``n=1``.
+
+    Examples
+    --------
+    ::
+
+        with BackmapReporter("atoms.xtc", 500, backmapper) as reporter:
+            simulation.reporters.append(reporter)
+            simulation.step(10_000)
+    """
+
+    def __init__(  # noqa: PLR0913 - what is written, when and of what
+        self,
+        file: str | os.PathLike[str],
+        interval: int,
+        backmapper: Backmapper | Model,
+        n: int = 1,
+        seed: int = 0,
+        particles: Iterable[SupportsIndex] | None = None,
+    ) -> None:
+        self.path = _checked_path(file)
+        self.interval = _checked_positive("interval", interval)
+        self.n_samples = _checked_positive("n", n)
+        self.seed = seed_or_new(seed)
+        self.model = backmapper if isinstance(backmapper, Model) else backmapper.model
+        self._sampler = Sampler(self.model)
+        self.particles = checked_particles(particles)
+        self._atoms: mda.Universe = None
+        self._writer: Any = None
+        self._n_written = 0
+        self._is_closed = False
+
+    def __enter__(self) -> "BackmapReporter":
+        """Give the reporter itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Give one line."""
+        return (
+            f"<BackmapReporter to {self.path.name!r} every {self.interval} steps, "
+            f"{self._n_written} frames written>"
+        )
+
+    def describeNextReport(self, simulation: app.Simulation) -> dict[str, Any]:  # noqa: N802
+        """Tell OpenMM when the next report is due and what it needs.
+
+        Parameters
+        ----------
+        simulation : openmm.app.Simulation
+            The simulation.
+
+        Returns
+        -------
+        dict
+            Steps to go, and that positions are wanted as they are.
+
+        Raises
+        ------
+        ValueError
+            If the particles are not the beads of the model, or the file is closed.
+        """
+        if self._is_closed:
+            raise ValueError(
+                f"`file` {str(self.path)!r} is closed already; take the reporter out "
+                "of simulation.reporters, or make a new one"
+            )
+        n_particles = simulation.system.getNumParticles()
+        last = max(self.particles, default=0)
+        if last >= n_particles:
+            raise ValueError(
+                f"`particles` names particle {last} but `simulation` has "
+                f"{n_particles}; count them from 0"
+            )
+        n_chosen = len(self.particles) or n_particles
+        n_beads = self.model.mapping.n_beads
+        if n_chosen % n_beads:
+            raise ValueError(
+                f"`simulation` has {n_chosen} particles but the model has {n_beads} "
+                f"beads for {self.model.atom_table.describe()}; simulate molecules of "
+                "these beads, choose them with `particles`, or give another model"
+            )
+        steps = self.interval - simulation.currentStep % self.interval
+        return {"steps": steps, "periodic": False, "include": ["positions"]}
+
+    def report(self, simulation: app.Simulation, state: openmm.State) -> None:
+        """Turn the beads into atoms and write them.
+
+        Parameters
+        ----------
+        simulation : openmm.app.Simulation
+            The simulation.
+        state : openmm.State
+            Its state, with positions.
+
+        Raises
+        ------
+        ValueError
+            If the model makes no atoms of the beads.
+        """
+        positions = state.getPositions(asNumpy=True)._value * ANGSTROM_PER_NM
+        chosen = positions[list(self.particles)] if self.particles else positions
+        molecules = chosen.reshape(-1, self.model.mapping.n_beads, 3)
+        box = _box_of(simulation, state)
+        if box is not None:
+            molecules = made_whole(molecules, box)
+        number = simulation.currentStep // self.interval
+        made = self._sampler.sample_many(
+            molecules[None], np.array([number]), self.n_samples, self.seed
+        )[0]
+        if not np.isfinite(made).all():
+            raise ValueError(
+                f"`simulation` has beads at step {simulation.currentStep} of which the "
+                "model makes no atoms (not a number); they are too unlike what it was "
+                "trained on: look at the potential"
+            )
+        if self._atoms is None:
+            table = repeat(self.model.atom_table, len(molecules))
+            self._atoms = make_universe(table, np.zeros((1, table.n_atoms, 3)))
+        timestep = self._atoms.trajectory.ts
+        timestep.dimensions = box
+        timestep.time = state.getTime().value_in_unit(unit.picosecond)
+        timestep.data["step"] = simulation.currentStep
+        with warnings.catch_warnings():
+            # The writers tell of columns that generated structures do not fill.
+            warnings.simplefilter("ignore", UserWarning)
+            if self._writer is None:
+                self._writer = self._open(simulation, timestep.time)
+            for structure in made:
+                timestep.frame = self._n_written
+                timestep.positions = structure.reshape(-1, 3)
+                self._writer.write(self._atoms.atoms)
+                self._n_written += 1
+        _flush(self._writer)
+
+    def close(self) -> None:
+        """Finish the file; nothing more can be reported."""
+        self._is_closed = True
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+            if self.path.suffix.lower() == ".pdb":
+                _drop_placeholder_box(self.path)
+
+    def _open(self, simulation: app.Simulation, time: float) -> Any:
+        ending = self.path.suffix.lower()
+        options: dict[str, Any] = dict(H5MD_UNITS) if ending == ".h5md" else {}
+        if ending == ".dcd":
+            # The only format without a time for each frame.
+            step = simulation.integrator.getStepSize()._value * self.interval
+            options = {"dt": step, "istart": round(time / step)}
+        n_atoms = len(self._atoms.atoms)
+        return mda.Writer(str(self.path), n_atoms, multiframe=True, **options)
+
+
+def _box_of(simulation: app.Simulation, state: openmm.State) -> np.ndarray | None:
+    if not simulation.system.usesPeriodicBoundaryConditions():
+        return None
+    vectors = state.getPeriodicBoxVectors(asNumpy=True)._value * ANGSTROM_PER_NM
+    return triclinic_box(*vectors)
+
+
+def _flush(writer: Any) -> None:
+    """Hand over what is still in buffers to the operating system."""
+    for stream in vars(writer).values():
+        if isinstance(stream, io.IOBase):
+            stream.flush()
+    if sys.platform != "win32":
+        # The XDR library of MDAnalysis keeps a C stream and has no call to flush it;
+        # this flushes all streams of the process.
+        ctypes.CDLL(None).fflush(None)
+
+
+def _checked_positive(name: str, value: Any) -> int:
+    try:
+        number = 0 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise ValueError(
+            f"`{name}` is {value!r} but must be a whole number of at least 1"
+        )
+    return number
+
+
+def _checked_path(file: str | os.PathLike[str]) -> Path:
+    path = Path(file)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"`file` is {str(path)!r} but there is no folder {str(path.parent)!r}; "
+            "make it first"
+        )
+    try:
+        mda.coordinates.core.get_writer_for(str(path), multiframe=True)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`file` is {str(path)!r} but MDAnalysis writes no trajectories of this "
+            "ending; use .xtc, .dcd or .pdb"
+        ) from error
+    return path

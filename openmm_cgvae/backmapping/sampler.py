@@ -1,0 +1,308 @@
+"""Atoms from beads as arrays: batched, seeded, with the beads kept exactly."""
+
+import math
+import operator
+from typing import SupportsIndex
+
+import numpy as np
+import torch
+
+from openmm_cgvae._runtime.threads import threads
+from openmm_cgvae.mapping.label_symmetry import Flip, interchangeable_flips
+from openmm_cgvae.model import CGVAE, Model
+from openmm_cgvae.model.noise import (
+    correlated_noise,
+    molecule_seeds,
+    normal_noise,
+    random_bits,
+)
+from openmm_cgvae.molecules.frames import canonical_labels, interchangeable_rotors
+
+__all__ = ["N_SEEDS", "Sampler", "normal_noise", "random_bits"]
+
+N_SEEDS = 2**63
+
+# What is decoded at once should stay in the cache of a core, and calls should not cost
+# more than what is done in them: measured, see docs/speed.md. Beads of the decoder with
+# vectors have many times the numbers of others.
+BEADS_AT_ONCE, BEADS_WITH_VECTORS = 1024, 144
+ATOMS_AT_ONCE = 2**16
+
+
+class Sampler:
+    """Run a model over many frames in batches.
+
+    Parameters
+    ----------
+    model : Model
+        A model with a molecule.
+    batch_size : int, optional
+        Structures decoded at once; the result does not depend on it. By default as
+        many as are fast.
+    spread : float
+        How far latents stray from the middle of the prior, as a share of what it
+        asks for: 1 draws from the model, 0 gives its single most likely structure.
+
+    Raises
+    ------
+    ValueError
+        If ``batch_size`` is less than one or ``spread`` is not from 0 to 1.
+    """
+
+    def __init__(
+        self, model: Model, batch_size: int | None = None, spread: float = 1.0
+    ) -> None:
+        if batch_size is None:
+            batch_size = _fast_batch_size(model)
+        if batch_size < 1:
+            raise ValueError(f"`batch_size` is {batch_size} but must be at least 1")
+        if not 0 <= spread <= 1:
+            raise ValueError(
+                f"`spread` is {spread} but must be from 0, the most likely structure, "
+                "to 1, samples as they are likely"
+            )
+        self.spread = float(spread)
+        self.model = model.eval()
+        self.graph = model.graph()
+        self.batch_size = batch_size
+        # Only labels that can be turned with the beads kept.
+        self.rotors = np.empty((0, 6), dtype=np.int64)
+        self.flips: list[Flip] = []
+        if model.config.methyl_labels == "canonical":
+            self.rotors = interchangeable_rotors(model.atom_table, model.mapping)
+            self.flips = interchangeable_flips(model.atom_table, model.mapping)
+
+    def sample(
+        self,
+        bead_positions: np.ndarray,
+        frames: np.ndarray,
+        n: int,
+        seed: SupportsIndex,
+    ) -> np.ndarray:
+        """Draw structures for every frame.
+
+        The noise of a sample depends on the seed, the frame and the number of the
+        sample alone, not on the batch it is decoded in.
+
+        Parameters
+        ----------
+        bead_positions : ndarray, shape (n_frames, n_beads, 3)
+            Bead centres [A].
+        frames : ndarray of int, shape (n_frames,)
+            Numbers of the frames, for the noise.
+        n : int
+            Samples of each frame.
+        seed : int
+            Seed, at least 0 and less than 2**63.
+
+        Returns
+        -------
+        ndarray, shape (n_frames, n, n_atoms, 3)
+            Atom positions [A], float64.
+
+        Raises
+        ------
+        ValueError
+            If the seed is not possible.
+        """
+        beads = np.asarray(bead_positions, dtype=np.float64)
+        return self.sample_many(beads[:, None], frames, n, seed)[:, :, 0]
+
+    def sample_many(
+        self,
+        bead_positions: np.ndarray,
+        frames: np.ndarray,
+        n: int,
+        seed: SupportsIndex,
+        correlation: float | None = None,
+    ) -> np.ndarray:
+        """Draw structures of several molecules of one kind for every frame.
+
+        Molecules are decoded alone: none knows of another. The noise of a sample
+        depends on the seed, the frame, the number of the sample and that of the
+        molecule alone.
+
+        Parameters
+        ----------
+        bead_positions : ndarray, shape (n_frames, n_molecules, n_beads, 3)
+            Bead centres [A].
+        frames : ndarray of int, shape (n_frames,)
+            Numbers of the frames, for the noise.
+        n : int
+            Samples of each frame.
+        seed : int
+            Seed, at least 0 and less than 2**63.
+        correlation : float, optional
+            Frames over which the noise of a sample forgets itself, see
+            `noise.correlated_noise`. By default frames are independent.
+
+        Returns
+        -------
+        ndarray, shape (n_frames, n, n_molecules, n_atoms, 3)
+            Atom positions [A], float64.
+
+        Raises
+        ------
+        ValueError
+            If the seed is not possible.
+        """
+        beads = np.asarray(bead_positions, dtype=np.float64)
+        n_frames, n_molecules = beads.shape[:2]
+        seeds = molecule_seeds(checked_seed(seed), n_molecules)
+        rows, copies, molecules = (
+            index.ravel() for index in np.indices((n_frames, n, n_molecules))
+        )
+        frames = np.asarray(frames)[rows]
+        noise_shape = (self.graph.n_beads, self.model.n_latents)
+        parts = []
+        # Batches of one size: a small one at the end costs nearly as much.
+        n_batches = math.ceil(len(rows) / self.batch_size)
+        n_each = math.ceil(len(rows) / max(1, n_batches))
+        for batch in range(n_batches):
+            chosen = slice(batch * n_each, (batch + 1) * n_each)
+            key = (seeds[molecules[chosen]], frames[chosen], copies[chosen])
+            noise = (
+                normal_noise(*key, noise_shape)
+                if correlation is None
+                else correlated_noise(*key, noise_shape, correlation)
+            )
+            noise = noise * self.spread
+            chosen_beads = beads[rows[chosen], molecules[chosen]]
+            parts.append(self._decode(chosen_beads, torch.from_numpy(noise)))
+        atoms = np.concatenate(parts) if parts else np.empty((0, self.graph.n_atoms, 3))
+        if len(self.rotors):
+            # Labels that changed from frame to frame would make hydrogens jump.
+            when = frames if correlation is None else np.zeros_like(frames)
+            atoms = self._random_labels(atoms, seeds[molecules], when, copies)
+        return atoms.reshape(n_frames, n, n_molecules, self.graph.n_atoms, 3)
+
+    def reconstruct(self, positions: np.ndarray) -> np.ndarray:
+        """Encode structures and decode the mean of the posterior.
+
+        Where the model learned standard methyl labels, the labels are turned before
+        encoding and turned back after decoding.
+
+        Parameters
+        ----------
+        positions : ndarray, shape (n_frames, n_atoms, 3)
+            Atom positions [A].
+
+        Returns
+        -------
+        ndarray, shape (n_frames, n_atoms, 3)
+            What the model makes of them [A].
+        """
+        given = torch.from_numpy(np.asarray(positions, dtype=np.float64))
+        labelled, order = canonical_labels(given, self.rotors, self.flips)
+        made = np.empty(labelled.shape)
+        for start in range(0, len(made), self.batch_size):
+            chosen = slice(start, start + self.batch_size)
+            made[chosen] = self._encode_decode(labelled[chosen].numpy())
+        back = np.empty_like(made)
+        back[np.arange(len(back))[:, None], order] = made
+        return back
+
+    def _encode_decode(self, atoms: np.ndarray) -> np.ndarray:
+        beads = self.model.mapping.project(atoms)
+        centre = beads.mean(1, keepdims=True)
+        batch = self.graph.batch(
+            torch.from_numpy((beads - centre).astype(np.float32)),
+            torch.from_numpy((atoms - centre).astype(np.float32)),
+        )
+        with threads(1), torch.inference_mode():
+            made = self.model.reconstruct(batch)
+        return self._exact(made, beads, centre)
+
+    def _decode(self, beads: np.ndarray, noise: torch.Tensor) -> np.ndarray:
+        centre = beads.mean(1, keepdims=True)
+        batch = self.graph.batch(torch.from_numpy((beads - centre).astype(np.float32)))
+        with threads(1), torch.inference_mode():
+            made = self.model.sample(batch, noise.flatten(0, 1))
+        return self._exact(made, beads, centre)
+
+    def _exact(
+        self, made: torch.Tensor, beads: np.ndarray, centre: np.ndarray
+    ) -> np.ndarray:
+        """Recentre in float64, so that the beads are kept far from the origin too."""
+        atoms = made.double().numpy().reshape(len(beads), -1, 3) + centre
+        mapping = self.model.mapping
+        return atoms + mapping.lift(beads - mapping.project(atoms))
+
+    def _random_labels(
+        self,
+        atoms: np.ndarray,
+        seed: int | np.ndarray,
+        frames: np.ndarray,
+        copies: np.ndarray,
+    ) -> np.ndarray:
+        """Turn each rotor's labels by 0, 1 or 2 places: all three are as likely."""
+        # Another stream than the latents': the complement of a seed is no seed.
+        raw = random_bits(
+            ~np.asarray(seed, dtype=np.uint64), frames, copies, len(self.rotors)
+        )
+        rows = np.arange(len(atoms))[:, None]
+        turned = atoms.copy()
+        for rotor, turns in zip(self.rotors, (raw % np.uint64(3)).T, strict=True):
+            places = (np.arange(3) + turns.astype(np.int64)[:, None]) % 3
+            turned[:, rotor[3:]] = atoms[rows, rotor[3:][places]]
+        return turned
+
+
+def _fast_batch_size(model: Model) -> int:
+    """Choose how many structures are decoded at once."""
+    has_vectors = isinstance(model, CGVAE) and model.config.decoder == "vectors"
+    n_beads = BEADS_WITH_VECTORS if has_vectors else BEADS_AT_ONCE
+    mapping = model.mapping
+    return max(1, min(n_beads // mapping.n_beads, ATOMS_AT_ONCE // mapping.n_atoms))
+
+
+def checked_seed(seed: SupportsIndex) -> int:
+    """Give a seed as an int, or refuse it.
+
+    Parameters
+    ----------
+    seed : int
+        What the user gave.
+
+    Returns
+    -------
+    int
+        At least 0 and less than 2**63.
+
+    Raises
+    ------
+    ValueError
+        If the seed is anything else.
+    """
+    try:
+        number = -1 if isinstance(seed, bool) else operator.index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number < N_SEEDS:
+        raise ValueError(
+            f"`seed` is {seed!r} but must be a whole number from 0 to 2**63 - 1"
+        )
+    return number
+
+
+def seed_or_new(seed: int | None) -> int:
+    """Give a seed, drawing a new one for None.
+
+    Parameters
+    ----------
+    seed : int or None
+        What the user gave.
+
+    Returns
+    -------
+    int
+        At least 0 and less than 2**63.
+
+    Raises
+    ------
+    ValueError
+        If the seed is anything else.
+    """
+    if seed is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    return checked_seed(seed)

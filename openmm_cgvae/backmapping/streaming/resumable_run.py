@@ -1,0 +1,325 @@
+"""A run over a long trajectory: started, killed, continued, finished."""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import MDAnalysis as mda
+import numpy as np
+from filelock import FileLock, Timeout
+from tqdm.auto import tqdm
+
+from openmm_cgvae.backmapping.streaming.backends import Backend, finished_blocks
+from openmm_cgvae.backmapping.streaming.growing_files import (
+    ROWS_OF_FRAMES,
+    append_part,
+    cut,
+    settle,
+    size_of,
+)
+from openmm_cgvae.backmapping.streaming.job import Job, write_text
+from openmm_cgvae.model import Model
+from openmm_cgvae.structures.export.universes import make_universe, structure_writer
+
+FORMAT = 1
+PROGRESS_FILE = "progress.json"
+# A run that fails sooner than this leaves nothing behind that is worth continuing.
+SECONDS_WORTH_KEEPING = 5.0
+# So much work may be lost if a run is killed; to wait for the disk after every block
+# costs a tenth of what a small network does.
+SECONDS_BETWEEN_SAVES = 0.5
+
+_ConcretePath: Any = type(Path())
+
+
+class WrittenTrajectory(_ConcretePath):
+    """The path of a trajectory, which also knows what is in it.
+
+    Attributes
+    ----------
+    files : tuple of Path
+        The file, or one for each sample index.
+    n_frames : int
+        Frames that were backmapped.
+    skipped : dict of int to str
+        Frames that were left out, and why.
+    seconds : float
+        Time that this run took; less than all where it continued another.
+    """
+
+    files: tuple[Path, ...]
+    n_frames: int
+    skipped: dict[int, str]
+    seconds: float
+
+
+@dataclass
+class Progress:
+    """How far a run is; written every now and then.
+
+    Parameters
+    ----------
+    settings : dict
+        What the frames depend on; only a run with the same continues.
+    n_blocks : int
+        Blocks that are in the files.
+    n_frames : int
+        Frames of these.
+    n_bytes : list of int
+        Length of each file up to there.
+    skipped : list of (int, str)
+        Frames that were left out, and why.
+    """
+
+    settings: dict[str, Any]
+    n_blocks: int
+    n_frames: int
+    n_bytes: list[int]
+    skipped: list[tuple[int, str]]
+
+
+def backmap_frames(
+    job: Job,
+    outputs: list[Path],
+    backend: Backend,
+    n_workers: int | None,
+    *,
+    shows_progress: bool,
+) -> WrittenTrajectory:
+    """Run a job, or what is left of it, and put its files where they belong.
+
+    Parameters
+    ----------
+    job : Job
+        What is to be done; its folder is made, and removed at the end.
+    outputs : list of Path
+        The files, one or one for each sample index.
+    backend : str, Client or BackendBase
+        Where the blocks are made.
+    n_workers : int or None
+        Number of processes.
+    shows_progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    WrittenTrajectory
+        The first of the files.
+
+    Raises
+    ------
+    RuntimeError
+        If another run is writing to the same output.
+    ValueError
+        If an unfinished run with other settings is in the way, or no frame was good.
+    """
+    with _only_run(job):
+        return _backmap(job, outputs, backend, n_workers, shows_progress=shows_progress)
+
+
+@contextmanager
+def _only_run(job: Job) -> Iterator[None]:
+    """Keep other runs away from the files; a run that is killed lets go of them."""
+    folder = job.folder
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RuntimeError(
+            f"`output` is being written by another run, which works in {str(folder)!r};"
+            " wait for it, or give another name"
+        ) from error
+    try:
+        yield
+    finally:
+        # Before others can have it: who opened it until now looks for a new one.
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
+def _backmap(
+    job: Job,
+    outputs: list[Path],
+    backend: Backend,
+    n_workers: int | None,
+    *,
+    shows_progress: bool,
+) -> WrittenTrajectory:
+    started = time.monotonic()
+    is_new = not (job.folder / PROGRESS_FILE).is_file()
+    progress = _begin(job, outputs)
+    bar = tqdm(
+        total=len(job.frames),
+        initial=min(progress.n_blocks * job.frames_per_block, len(job.frames)),
+        desc="backmapping",
+        unit="frame",
+        disable=not shows_progress,
+    )
+    try:
+        with bar:
+            _make_all(job, progress, backend, n_workers, bar)
+    except Exception as error:
+        if is_new and time.monotonic() - started < SECONDS_WORTH_KEEPING:
+            shutil.rmtree(job.folder)
+        else:
+            error.add_note(
+                f"{progress.n_frames} frames are in {_so_far(job, 0)}; run again with "
+                "the same settings to go on from there"
+            )
+        raise
+    if progress.n_frames == 0:
+        shutil.rmtree(job.folder)
+        raise ValueError(
+            f"`universe` has no good frame among {len(job.frames)}, the first is: "
+            f"{progress.skipped[0][1]}"
+        )
+    for file, output in enumerate(outputs):
+        _finish(job, _so_far(job, file), output, progress.n_frames)
+    shutil.rmtree(job.folder)
+    written = WrittenTrajectory(outputs[0])
+    written.files = tuple(outputs)
+    written.n_frames = progress.n_frames
+    written.skipped = dict(progress.skipped)
+    written.seconds = time.monotonic() - started
+    return written
+
+
+def _begin(job: Job, outputs: list[Path]) -> Progress:
+    """Take up what an earlier run with the same settings left, or begin."""
+    settings = _settings(job, outputs)
+    job.folder.mkdir(exist_ok=True)
+    path = job.folder / PROGRESS_FILE
+    if path.is_file():
+        progress = Progress(**json.loads(path.read_text(encoding="utf-8")))
+        _check_settings(progress.settings, settings, job.folder)
+        files = [_so_far(job, file) for file in range(job.n_files)]
+        if all(map(cut, files, progress.n_bytes)):
+            progress.skipped = [(frame, why) for frame, why in progress.skipped]
+            return progress
+    shutil.rmtree(job.folder)
+    job.folder.mkdir()
+    progress = Progress(settings, 0, 0, [0] * job.n_files, [])
+    _save(job, progress)
+    return progress
+
+
+def _make_all(
+    job: Job, progress: Progress, backend: Backend, n_workers: int | None, bar: tqdm
+) -> None:
+    # Blocks that were made out of order before a run was killed are not made again.
+    missing = [
+        block
+        for block in range(progress.n_blocks, job.n_blocks)
+        if not job.note(block).is_file()
+    ]
+    try:
+        _append_ready(job, progress, bar)
+        saved = time.monotonic()
+        for _ in finished_blocks(job, missing, backend, n_workers):
+            _append_ready(job, progress, bar)
+            if time.monotonic() - saved >= SECONDS_BETWEEN_SAVES:
+                _save(job, progress)
+                saved = time.monotonic()
+    finally:
+        _save(job, progress)
+
+
+def _append_ready(job: Job, progress: Progress, bar: tqdm) -> None:
+    """Put the blocks that are next behind the others."""
+    while progress.n_blocks < job.n_blocks and job.note(progress.n_blocks).is_file():
+        block = progress.n_blocks
+        note = json.loads(job.note(block).read_text(encoding="utf-8"))
+        parts = [job.part(block, file) for file in range(job.n_files)]
+        progress.n_frames += note["n_frames"]
+        if note["n_frames"]:
+            n_written = progress.n_frames * job.n // job.n_files
+            for file, part in enumerate(parts):
+                append_part(_so_far(job, file), part, n_written)
+        progress.n_blocks += 1
+        progress.n_bytes = [size_of(_so_far(job, file)) for file in range(job.n_files)]
+        progress.skipped += [(frame, why) for frame, why in note["skipped"]]
+        for path in (*parts, job.note(block)):
+            path.unlink(missing_ok=True)
+        bar.update(len(job.frames_of(block)))
+
+
+def _save(job: Job, progress: Progress) -> None:
+    for file in range(job.n_files):
+        settle(_so_far(job, file))
+    write_text(job.folder / PROGRESS_FILE, json.dumps(asdict(progress), indent=1))
+
+
+def _so_far(job: Job, file: int) -> Path:
+    return job.folder / f"so-far-{file}.{job.format}"
+
+
+def _finish(job: Job, whole: Path, output: Path, n_frames: int) -> None:
+    """Move a file to its place, or write it in the format that is wanted."""
+    if output.suffix[1:].lower() in ROWS_OF_FRAMES:
+        whole.replace(output)
+        return
+    table = job.atom_table
+    atoms = make_universe(table, np.zeros((1, table.n_atoms, 3)))
+    timestep = atoms.trajectory.ts
+    n_structures = n_frames * job.n // job.n_files
+    with (
+        structure_writer(table.n_atoms, output, n_structures, "output") as writer,
+        mda.coordinates.TRR.TRRReader(str(whole)) as reader,
+    ):
+        for made in reader:
+            timestep.positions = made.positions
+            timestep.dimensions = made.dimensions
+            timestep.time = made.time
+            timestep.frame = made.data["step"]
+            writer.write(atoms.atoms)
+
+
+def _settings(job: Job, outputs: list[Path]) -> dict[str, Any]:
+    group = job.beads.group
+    return {
+        "format": FORMAT,
+        "model": _digest(job.model),
+        "outputs": [output.name for output in outputs],
+        "frames": [job.frames.start, job.frames.stop, job.frames.step],
+        "n": job.n,
+        "candidates": job.candidates,
+        "seed": job.seed,
+        "correlation": job.correlation,
+        "spread": job.spread,
+        "beads": hashlib.sha256(group.indices.tobytes()).hexdigest(),
+        "kept": hashlib.sha256(job.beads.others.indices.tobytes()).hexdigest(),
+        "trajectory": [
+            int(group.universe.trajectory.n_frames),
+            len(group.universe.atoms),
+        ],
+        "frames_per_block": job.frames_per_block,
+        "batch_size": job.batch_size,
+    }
+
+
+def _check_settings(old: dict[str, Any], new: dict[str, Any], folder: Path) -> None:
+    changed = [name for name in new if old.get(name) != new[name]]
+    if changed:
+        name = changed[0]
+        raise ValueError(
+            f"`output` was begun with another {name} ({old.get(name)}, now "
+            f"{new[name]}); go on with the same settings, or remove {str(folder)!r} to "
+            "begin anew"
+        )
+
+
+def _digest(model: Model) -> str:
+    """Hash the weights, and what they make of what."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    records = [asdict(model.config), model.mapping.to_dict()]
+    digest.update(json.dumps(records, default=str).encode())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""The atoms behind the beads, from names and order."""

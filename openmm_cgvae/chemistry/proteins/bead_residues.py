@@ -1,0 +1,225 @@
+"""The residues of a protein among beads of any kind."""
+
+from dataclasses import dataclass, replace
+from itertools import compress
+from typing import Any
+
+import MDAnalysis as mda
+import numpy as np
+from MDAnalysis.exceptions import NoDataError
+
+from openmm_cgvae.chemistry.proteins.residue_names import (
+    KnownName,
+    known_name,
+    spelled_out,
+)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BeadResidues:
+    """Beads that are in amino acids or caps, residue by residue.
+
+    Parameters
+    ----------
+    atoms : MDAnalysis.AtomGroup
+        All beads that were given, in the order of the universe.
+    residue_of_bead : ndarray of int, shape (n_beads,)
+        Index of the residue of each bead of ``atoms``; -1 outside a protein.
+    bead_names : list of str, one per bead of ``atoms``
+        Names of the beads, in capitals.
+    first_beads : ndarray of int, shape (n_residues,)
+        Where in ``atoms`` each residue begins.
+    raw_names : tuple of str, one per residue
+        Names of the residues as they came.
+    names : tuple of KnownName, one per residue
+        What these mean.
+    ids, insertion_codes, chain_ids : tuple, one per residue
+        Numbers, insertion codes and chains.
+    segments : ndarray of int, shape (n_residues,)
+        Equal where both the segment and the chain are.
+    is_alternate : ndarray of bool, shape (n_beads,)
+        Whether a bead of a protein is left out as an alternate location.
+    """
+
+    atoms: "mda.AtomGroup"
+    residue_of_bead: np.ndarray
+    bead_names: list[str]
+    first_beads: np.ndarray
+    raw_names: tuple[str, ...]
+    names: tuple[KnownName, ...]
+    ids: tuple[int, ...]
+    insertion_codes: tuple[str, ...]
+    chain_ids: tuple[str, ...]
+    segments: np.ndarray
+    is_alternate: np.ndarray
+
+    @property
+    def members(self) -> list[np.ndarray]:
+        """The beads of each residue, in rising order."""
+        order = np.argsort(self.residue_of_bead, kind="stable")
+        sizes = np.bincount(self.residue_of_bead + 1, minlength=self.n_residues + 1)
+        return np.split(order, np.cumsum(sizes)[:-1])[1:]
+
+    @property
+    def n_residues(self) -> int:
+        """Number of residues."""
+        return len(self.names)
+
+    def only(self, is_kept: np.ndarray) -> "BeadResidues":
+        """Give some of the residues; the others count as no protein."""
+        rank = np.append(np.where(is_kept, np.cumsum(is_kept) - 1, -1), [-1])
+        return replace(
+            self,
+            residue_of_bead=rank[self.residue_of_bead],
+            first_beads=self.first_beads[is_kept],
+            raw_names=tuple(compress(self.raw_names, is_kept)),
+            names=tuple(compress(self.names, is_kept)),
+            ids=tuple(compress(self.ids, is_kept)),
+            insertion_codes=tuple(compress(self.insertion_codes, is_kept)),
+            chain_ids=tuple(compress(self.chain_ids, is_kept)),
+            segments=self.segments[is_kept],
+        )
+
+    def label(self, residue: int) -> str:
+        """Name a residue in a sentence."""
+        chain = self.chain_ids[residue]
+        where = f" of chain {chain}" if chain else ""
+        number = f"{self.ids[residue]}{self.insertion_codes[residue]}"
+        return f"{self.raw_names[residue]} {number}{where}"
+
+
+def read_residues(
+    beads: "mda.Universe | mda.AtomGroup", argument: str = "beads"
+) -> BeadResidues:
+    """Find the beads of amino acids and caps by the names of their residues.
+
+    Parameters
+    ----------
+    beads : MDAnalysis.Universe or AtomGroup
+        Beads with names of residues and beads; or atoms.
+    argument : str
+        What the caller calls them.
+
+    Returns
+    -------
+    BeadResidues
+        At least one residue.
+
+    Raises
+    ------
+    ValueError
+        If a bead comes twice, names are missing, or no residue is an amino acid.
+    """
+    group = beads.atoms
+    indices = np.unique(group.indices)
+    if not len(group):
+        raise ValueError(f"`{argument}` is empty; select the {argument} of a protein")
+    if len(indices) < len(group):
+        raise ValueError(
+            f"`{argument}` has {len(group)} {argument}, but {len(indices)} different "
+            "ones; select each once"
+        )
+    atoms = group.universe.atoms[indices]
+    raw = spelled_out(_needed(atoms, "resnames", argument))
+    meanings = {name: known_name(name) for name in set(raw)}
+    names = [name.strip().upper() for name in _needed(atoms, "names", argument)]
+    is_protein = np.array([meanings[name] is not None for name in raw])
+    is_alternate = is_protein & _is_alternate(atoms, names)
+    is_protein &= ~is_alternate
+    if not is_protein.any():
+        raise ValueError(
+            f"`{argument}` has no amino acid among {len(group)} {argument} of "
+            f"{shortlist(sorted(set(raw)))}; name residues as in the PDB, such as "
+            "ALA or HIS"
+        )
+    residue_of_bead, first = _number(atoms, names, is_protein)
+    chains = attribute(atoms, "chainIDs", "")
+    segids = attribute(atoms, "segids", "")
+    chain_ids = [str(c or s) for c, s in zip(chains, segids, strict=True)]
+    keys = list(zip(atoms.segindices.tolist(), chain_ids, strict=True))
+    rank = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    codes = attribute(atoms, "icodes", "")
+    resids = atoms.resids
+    return BeadResidues(
+        atoms=atoms,
+        residue_of_bead=residue_of_bead,
+        bead_names=names,
+        first_beads=first,
+        raw_names=tuple(raw[bead] for bead in first),
+        names=tuple(known for b in first if (known := meanings[raw[b]]) is not None),
+        ids=tuple(int(resids[bead]) for bead in first),
+        insertion_codes=tuple(str(codes[bead]).strip() for bead in first),
+        chain_ids=tuple(chain_ids[bead] for bead in first),
+        segments=np.array([rank[keys[bead]] for bead in first]),
+        is_alternate=is_alternate,
+    )
+
+
+def attribute(group: Any, name: str, default: Any) -> list[Any]:
+    """Read an attribute that a universe may not have."""
+    try:
+        return list(getattr(group, name))
+    except NoDataError:
+        return [default] * len(group)
+
+
+def has_positions(atoms: "mda.AtomGroup") -> bool:
+    """Tell whether atoms have positions."""
+    return hasattr(atoms.universe, "trajectory")
+
+
+def shortlist(words: list[str]) -> str:
+    """List words in a sentence, not too many of them."""
+    return ", ".join(words if len(words) <= 8 else [*words[:6], "…", words[-1]])
+
+
+def _needed(atoms: "mda.AtomGroup", name: str, argument: str) -> list[str]:
+    values = [str(value) for value in attribute(atoms, name, "")]
+    if not any(values):
+        what = "residues" if name == "resnames" else argument
+        raise ValueError(
+            f"`{argument}` has no names of {what}; add them with "
+            f"universe.add_TopologyAttr({name!r}, ...)"
+        )
+    return values
+
+
+def _is_alternate(atoms: "mda.AtomGroup", names: list[str]) -> np.ndarray:
+    """Mark beads at an alternate location of one that came before."""
+    locations = [str(loc).strip() for loc in attribute(atoms, "altLocs", "")]
+    if not any(locations):
+        return np.zeros(len(atoms), dtype=bool)
+    # Where residues differ too, MDAnalysis has two of them with one number.
+    codes = attribute(atoms, "icodes", "")
+    places = zip(atoms.segindices.tolist(), atoms.resids.tolist(), codes, strict=True)
+    first: dict[tuple[Any, str], tuple[str, int]] = {}
+    found = []
+    for place, name, location, residue in zip(
+        places, names, locations, atoms.resindices.tolist(), strict=True
+    ):
+        known, there = first.setdefault((place, name), (location, residue))
+        found.append(location != known or (bool(location) and residue != there))
+    return np.array(found)
+
+
+def _number(
+    atoms: "mda.AtomGroup", names: list[str], is_protein: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count the residues; where a name comes again another one begins.
+
+    Files that number all residues alike are read as one residue.
+    """
+    residue_of_bead = np.full(len(atoms), -1)
+    seen: dict[tuple[int, str], int] = {}
+    number: dict[tuple[int, int], int] = {}
+    first = []
+    resindices = atoms.resindices.tolist()
+    for bead in np.flatnonzero(is_protein).tolist():
+        key = (resindices[bead], names[bead])
+        copy = seen[key] = seen.get(key, -1) + 1
+        residue = (resindices[bead], copy)
+        if residue not in number:
+            number[residue] = len(number)
+            first.append(bead)
+        residue_of_bead[bead] = number[residue]
+    return residue_of_bead, np.array(first)

@@ -1,0 +1,82 @@
+"""Residues inside a protein that cannot be built."""
+
+import numpy as np
+
+from openmm_cgvae.chemistry.proteins.bead_residues import (
+    BeadResidues,
+    has_positions,
+    shortlist,
+)
+from openmm_cgvae.chemistry.proteins.chains import FAR, REACH, distances_between
+
+IONS = frozenset({"CA", "CAL", "CA2+", "CA+2", "ION"})  # their beads may be named CA
+
+
+def refuse_unknown_residues(
+    residues: BeadResidues, order: np.ndarray, family: str
+) -> None:
+    """Make sure that chains have no residues which are no amino acids.
+
+    Such a residue has a bead of the name that the beads beside it have, in the same
+    segment, and is bonded to one of them: by its number or by the distance. Where all
+    beads are named like their residues, it is bonded to two.
+
+    Parameters
+    ----------
+    residues : BeadResidues
+        The residues that are known.
+    order : ndarray of int
+        Which beads are theirs.
+    family : str
+        Family of the beads.
+
+    Raises
+    ------
+    ValueError
+        If there are some; the sentence lists them.
+    """
+    atoms = residues.atoms
+    names = np.array(residues.bead_names)
+    first = residues.first_beads
+    is_known = np.zeros(len(atoms), dtype=bool)
+    is_known[order] = True
+    telling = np.unique(names[first]) if family == "residue" else _backbone(family)
+    resnames = np.array([str(name).strip().upper() for name in atoms.resnames])
+    is_alike = np.isin(names, telling)
+    is_named = (names == resnames) & (names[first] == resnames[first]).all()
+    is_chain = (is_alike | is_named) & ~np.isin(resnames, list(IONS))
+    is_chain &= is_known | ((residues.residue_of_bead < 0) & ~residues.is_alternate)
+    places = np.flatnonzero(is_chain)
+    is_strange = ~is_known[places]
+    if not is_strange.any():
+        return
+    here, following = places[:-1], places[1:]
+    is_bonded = atoms.segindices[here] == atoms.segindices[following]
+    is_near = np.diff(atoms.resids[places]) == 1
+    if has_positions(atoms):
+        where = atoms.positions.astype(np.float64)
+        distances = distances_between(where[here], where[following], atoms.dimensions)
+        is_near &= distances < FAR * REACH[family]
+        is_near |= distances < REACH[family]
+    is_bonded &= is_near
+    touches = np.zeros(len(places), dtype=np.int64)
+    touches[:-1] += is_bonded & ~is_strange[1:]
+    touches[1:] += is_bonded & ~is_strange[:-1]
+    found = places[is_strange & (touches >= np.where(is_alike[places], 1, 2))]
+    if len(found):
+        labels = [_label(residues, bead) for bead in found.tolist()]
+        raise ValueError(
+            "`beads` has residues inside its chains that are no standard amino acids: "
+            f"{shortlist(labels)}; rename them to those they come from, or leave them "
+            "out"
+        )
+
+
+def _backbone(family: str) -> list[str]:
+    return ["CA"] if family == "alpha-carbon" else ["BB"]
+
+
+def _label(residues: BeadResidues, bead: int) -> str:
+    atom = residues.atoms[bead]
+    chain = getattr(atom, "chainID", "") or getattr(atom, "segid", "")
+    return f"{atom.resname} {atom.resid}" + (f" of chain {chain}" if chain else "")

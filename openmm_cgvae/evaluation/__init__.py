@@ -1,0 +1,1 @@
+"""How good a model is: numbers, figures, pages, and the experiments of the paper."""

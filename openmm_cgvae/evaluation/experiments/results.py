@@ -1,0 +1,143 @@
+"""What was measured, over folds, and what the paper prints."""
+
+import json
+from dataclasses import fields
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from openmm_cgvae.evaluation.evaluation import Evaluation
+from openmm_cgvae.metrics import mean_and_standard_error
+
+RESULT = "result.json"
+# What tells lines of a table or of a figure apart.
+SERIES = ("mapping", "split", "pseudoscalar_init", "model")
+# The energy score of a model over that of the published recipe, in the same fold.
+OVER_PUBLISHED = "energy_score_{}_over_published"
+KINDS = ("heavy", "all")
+_PAPER = "paper.csv"
+_QUANTITIES = tuple(
+    field.name
+    for field in fields(Evaluation)
+    if field.name not in ("n_frames", "n_samples")
+) + tuple(map(OVER_PUBLISHED.format, KINDS))
+
+
+def read_results(folder: Path) -> list[dict]:
+    """Read the cells that are done.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of a benchmark.
+
+    Returns
+    -------
+    list of dict
+        What `run_benchmark` wrote for each.
+    """
+    found = sorted(folder.glob(f"cells/*/{RESULT}"))
+    return [json.loads(path.read_text()) for path in found]
+
+
+def over_folds(results: list[dict]) -> pd.DataFrame:
+    """Sum up the folds of every model.
+
+    Parameters
+    ----------
+    results : list of dict
+        From `read_results`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a model and quantity: ``n_beads``, ``mapping``, ``split``,
+        ``pseudoscalar_init`` (nan for the preset's), ``model``, ``quantity``,
+        ``value``, ``error`` (standard error; nan for one fold), ``n_folds``. Folds
+        where a quantity does not exist do not count.
+
+    Examples
+    --------
+    >>> cell = {"n_beads": 3, "mapping": "default", "split": "block",
+    ...         "pseudoscalar_init": None, "model": "cgvae"}
+    >>> results = [
+    ...     {"cell": cell, "evaluation": {"valid_all": value}} for value in (0.5, 1.0)
+    ... ]
+    >>> over_folds(results)[["value", "error", "n_folds"]].values.tolist()
+    [[0.75, 0.25, 2.0]]
+    """
+    values: dict[tuple, list[float]] = {}
+    for result in _with_ratios(results):
+        cell = result["cell"]
+        init = cell["pseudoscalar_init"]
+        series = (
+            cell["n_beads"],
+            cell["mapping"],
+            cell["split"],
+            np.nan if init is None else init,
+            cell["model"],
+        )
+        for quantity, value in result["evaluation"].items():
+            if quantity in _QUANTITIES and value is not None:
+                values.setdefault((*series, quantity), []).append(value)
+    rows = [
+        (*key, *map(float, mean_and_standard_error(found)), len(found))
+        for key, found in values.items()
+    ]
+    columns = ["n_beads", *SERIES, "quantity", "value", "error", "n_folds"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _with_ratios(results: list[dict]) -> list[dict]:
+    """Add the ratio of energy scores where the published recipe has the same fold."""
+    published = {
+        _twin(result): result["evaluation"]
+        for result in results
+        if result["cell"]["model"] == "published"
+    }
+    widened = []
+    for result in results:
+        ours, theirs = result["evaluation"], published.get(_twin(result))
+        ratios = {
+            OVER_PUBLISHED.format(kind): ours[score] / theirs[score]
+            for kind in KINDS
+            if theirs is not None
+            and result["cell"]["model"] == "cgvae"
+            and ours.get(score := f"energy_score_{kind}") is not None
+            and theirs.get(score)
+        }
+        widened.append({**result, "evaluation": {**ours, **ratios}})
+    return widened
+
+
+def _twin(result: dict) -> tuple:
+    """All that tells a cell apart, but for its model."""
+    cell = result["cell"]
+    return tuple(cell[name] for name in sorted(cell) if name != "model")
+
+
+def printed(system: str) -> pd.DataFrame:
+    """Give what the paper prints of a system.
+
+    Parameters
+    ----------
+    system : str
+        Name of the system.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``model``, ``n_beads``, ``quantity`` (the field of `Evaluation` that
+        is computed as it was), ``value``, ``error``, ``source`` (table of the paper).
+
+    Examples
+    --------
+    >>> table = printed("chignolin").set_index(["model", "n_beads", "quantity"])
+    >>> float(table.loc[("cgvae", 6, "valid_heavy"), "value"])
+    0.415
+    """
+    with (resources.files(__package__) / _PAPER).open() as file:
+        table = pd.read_csv(file)
+    return table[table["system"] == system].drop(columns="system")

@@ -1,8 +1,0 @@
-"""One page of HTML for an ensemble: structures in 3D, checks, energies, torsions.
-
-The page asks nothing of the network: style, script and data are in it.
-"""
-
-from openmm_cgvae.html_report.page import write_page
-
-__all__ = ["write_page"]

@@ -1,0 +1,131 @@
+"""Bonds that pass through rings, which no minimiser can take out again."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from MDAnalysis.lib.distances import capped_distance, minimize_vectors
+
+from openmm_cgvae.metrics._checks import as_indices, as_positions
+from openmm_cgvae.molecules.periodic_box import search_box
+
+LARGEST_RING = 8  # atoms; through larger ones a chain can go back and forth
+FURTHEST = 20.0  # [A], more than the middle of a bond is from a ring it threads
+_PARALLEL = 1e-9
+
+
+def count_threaded_rings(
+    positions: np.ndarray,
+    rings: Sequence[Sequence[int]],
+    bonds: np.ndarray,
+    boxes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Count rings that a bond of other atoms passes through.
+
+    A ring is a fan of triangles from its centre to its sides. Rings of more than
+    eight atoms are passed over, since a chain may go through them.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (n_structures, n_atoms, 3)
+        Structures [A].
+    rings : sequence of sequences of int
+        Atoms of each ring, neighbour after neighbour, such as ``AtomTable.rings``.
+    bonds : ndarray of int, shape (n_bonds, 2)
+        Bonded pairs.
+    boxes : ndarray, shape (n_structures, 6), optional
+        Unit cells [A, degrees]; bonds in other images count as well.
+
+    Returns
+    -------
+    ndarray of int, shape (n_structures,)
+        Threaded rings of each structure.
+
+    Raises
+    ------
+    ValueError
+        If there are no such atoms.
+
+    Examples
+    --------
+    >>> square = np.array([[1.0, 1, 0], [-1, 1, 0], [-1, -1, 0], [1, -1, 0]])
+    >>> through = np.array([[0.1, 0.2, -0.7], [0.1, 0.2, 0.7]])
+    >>> both = np.concatenate([square, through])
+    >>> bonds = [(0, 1), (1, 2), (2, 3), (0, 3), (4, 5)]
+    >>> count_threaded_rings(both[None], [(0, 1, 2, 3)], np.array(bonds)).tolist()
+    [1]
+    """
+    positions = as_positions(positions)
+    n_atoms = positions.shape[-2]
+    bonds = as_indices(bonds, 2, n_atoms, "bonds")
+    small = [ring for ring in rings if len(ring) <= LARGEST_RING]
+    counts = np.zeros(len(positions), dtype=np.int64)
+    for size in sorted({len(ring) for ring in small}):
+        chosen = np.array([ring for ring in small if len(ring) == size])
+        as_indices(chosen, size, n_atoms, "rings")
+        for number, atoms in enumerate(positions):
+            box = None if boxes is None else boxes[number]
+            counts[number] += _count(atoms, chosen, bonds, box)
+    return counts
+
+
+def _count(
+    atoms: np.ndarray, rings: np.ndarray, bonds: np.ndarray, box: np.ndarray | None
+) -> int:
+    """Count the threaded of some rings of one size in one structure."""
+    box = search_box(box, atoms, FURTHEST)
+    first = atoms[rings[:, :1]]
+    corners = _nearest(atoms[rings] - first, box)
+    centres = first[:, 0] + corners.mean(axis=1)
+    corners = corners - corners.mean(axis=1, keepdims=True)
+    halves = _nearest(atoms[bonds[:, 1]] - atoms[bonds[:, 0]], box) / 2
+    middles = atoms[bonds[:, 0]] + halves
+    is_there = np.isfinite(centres).all(axis=1), np.isfinite(middles).all(axis=1)
+    ring_of, bond_of = (np.flatnonzero(there) for there in is_there)
+    if not len(ring_of) or not len(bond_of):
+        return 0
+    corners, halves = corners[ring_of], halves[bond_of]
+    reach = np.linalg.norm(corners, axis=-1).max()
+    reach += np.linalg.norm(halves, axis=-1).max()
+    pairs = capped_distance(
+        centres[ring_of].astype(np.float32),
+        middles[bond_of].astype(np.float32),
+        min(reach, FURTHEST),
+        box=box,
+        return_distances=False,
+    )
+    ring, bond = np.asarray(pairs, dtype=np.int64).reshape(-1, 2).T
+    ends = bonds[bond_of[bond]]
+    is_apart = ~(rings[ring_of[ring]][:, :, None] == ends[:, None]).any(axis=(1, 2))
+    ring, bond = ring[is_apart], bond[is_apart]
+    offsets = _nearest(middles[bond_of[bond]] - centres[ring_of[ring]], box)
+    crosses = _crosses_fan(corners[ring], offsets - halves[bond], 2 * halves[bond])
+    return len(np.unique(ring[crosses]))
+
+
+def _crosses_fan(
+    corners: np.ndarray, starts: np.ndarray, directions: np.ndarray
+) -> np.ndarray:
+    """Whether segments cross triangles from the origin to the sides of polygons.
+
+    Each of the three scaled sums has to be that of a point inside of the triangle and
+    of the segment (Moller and Trumbore, 1997).
+    """
+    one, other = corners, np.roll(corners, -1, axis=1)
+    starts, directions = starts[:, None], directions[:, None]
+    normal = np.cross(directions, other)
+    volume = np.sum(one * normal, axis=-1)
+    is_parallel = np.abs(volume) < _PARALLEL
+    volume = np.where(is_parallel, 1.0, volume)
+    u = np.sum(starts * normal, axis=-1) / volume
+    across = np.cross(starts, one)
+    v = np.sum(directions * across, axis=-1) / volume
+    t = np.sum(other * across, axis=-1) / volume
+    is_inside = (u >= 0) & (v >= 0) & (u + v <= 1) & (t >= 0) & (t <= 1)
+    return (is_inside & ~is_parallel).any(axis=1)
+
+
+def _nearest(vectors: np.ndarray, box: np.ndarray | None) -> np.ndarray:
+    if box is None or not vectors.size:
+        return vectors
+    flat = np.ascontiguousarray(vectors.reshape(-1, 3))
+    return minimize_vectors(flat, box).astype(np.float64).reshape(vectors.shape)

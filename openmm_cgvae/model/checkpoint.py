@@ -1,0 +1,273 @@
+"""One self-sufficient file for a model: safetensors with a JSON header."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from openmm_cgvae._runtime.atomic_files import written_whole
+from openmm_cgvae._version import __version__
+from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.model import CGVAE, Kinds, Model, ModelConfig, Molecule, make_model
+from openmm_cgvae.molecules import AtomTable
+
+FORMAT = 1
+HEADER_KEY = "openmm_cgvae"
+SUFFIX = ".cgvae"
+# Layers of a config that has none of its own, as those of the baselines.
+DEEPEST_DEFAULT = ModelConfig().decoder_layers
+
+
+def save_model(model: Model, path: str | os.PathLike[str]) -> Path:
+    """Write a model, with all that is needed to use it, to one file.
+
+    Parameters
+    ----------
+    model : Model
+        The model, made with a molecule.
+    path : path-like
+        The file, customarily ``*.cgvae``.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        If the model has no molecule.
+    TypeError
+        If its provenance is not of plain JSON types.
+    """
+    target = Path(path)
+    tensors = {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in model.state_dict().items()
+    }
+    header = {
+        "format": FORMAT,
+        "version": __version__,
+        "units": {"length": "angstrom"},
+        "config": asdict(model.config),
+        "vocabulary": list(model.vocabulary),
+        **_what_it_is_for(model),
+        "provenance": model.provenance,
+        "weights_sha256": _digest_of(tensors),
+    }
+    header["header_sha256"] = _digest_of_header(header)
+    content = save(tensors, metadata={HEADER_KEY: json.dumps(header)})
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(target) as unfinished:
+        unfinished.write_bytes(content)
+    return target
+
+
+def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read what a model file says of itself, without its weights.
+
+    Parameters
+    ----------
+    path : path-like
+        A model file.
+
+    Returns
+    -------
+    dict
+        Format, version, config, vocabulary, atom table, mapping and provenance.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not a model file or from a newer version.
+    """
+    with _opened(path) as file:
+        return _header(file, Path(path))
+
+
+def load_file(path: str | os.PathLike[str]) -> Model:
+    """Read a model from a file; nothing in the file is executed.
+
+    Parameters
+    ----------
+    path : path-like
+        A model file.
+
+    Returns
+    -------
+    Model
+        The model, ready to sample, in evaluation mode.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is damaged, not a model, or from a newer version.
+    """
+    source = Path(path)
+    with _opened(source) as file:
+        header = _header(file, source)
+        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+        try:
+            config = ModelConfig.from_dict(header["config"])
+            molecule, kinds = _read_what_it_is_for(header)
+            _check_shapes(config, header, molecule, kinds, shapes)
+            model = _model(config, header, molecule, kinds)
+            _load_weights(model, {name: file.get_tensor(name) for name in shapes})
+            if _digest_of(model.state_dict()) != header["weights_sha256"]:
+                raise ValueError("the weights are not those that were written")
+        except _NO_MODEL as error:
+            raise ValueError(
+                f"`path` is {source}, whose header and tensors do not make a model "
+                f"({error}); get the file again"
+            ) from error
+    return model.eval()
+
+
+# What torch and the records raise on nonsense, sizes beyond 64 bits included.
+_NO_MODEL = (
+    AttributeError,
+    KeyError,
+    OverflowError,
+    RuntimeError,
+    SafetensorError,
+    TypeError,
+    ValueError,
+)
+
+
+def _opened(path: str | os.PathLike[str]) -> Any:
+    source = Path(path)
+    if not source.is_file():
+        raise FileNotFoundError(
+            f"`path` is {source}, which is not a file; list_models() names the "
+            "models that ship with the package"
+        )
+    try:
+        return safe_open(source, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise ValueError(
+            f"`path` is {source}, which is not a complete model file ({error}); "
+            "get the file again"
+        ) from error
+
+
+def _header(file: Any, source: Path) -> dict[str, Any]:
+    text = (file.metadata() or {}).get(HEADER_KEY)
+    if text is None:
+        raise ValueError(
+            f"`path` is {source}, a safetensors file without the header of a model; "
+            "give a file that save_model wrote"
+        )
+    try:
+        header = json.loads(text)
+        number = header["format"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(
+            f"`path` is {source}, whose header cannot be read ({error}); "
+            "get the file again"
+        ) from error
+    if number != FORMAT:
+        raise ValueError(
+            f"`path` is {source}, a model file of format {number!r}, but this version "
+            f"reads format {FORMAT}; update openmm_cgvae"
+        )
+    if header.pop("header_sha256", None) != _digest_of_header(header):
+        raise ValueError(
+            f"`path` is {source}, whose header was changed after it was written; "
+            "get the file again"
+        )
+    return header
+
+
+def _check_shapes(
+    config: ModelConfig,
+    header: dict[str, Any],
+    molecule: Molecule | None,
+    kinds: Kinds | None,
+    shapes: dict[str, list[int]],
+) -> None:
+    """Refuse a header whose network is not the one in the file, before it is built."""
+    words = header["vocabulary"]
+    if not isinstance(words, list) or not all(isinstance(w, str) for w in words):
+        raise ValueError("the vocabulary is not a list of words")
+    deepest = max(config.encoder_layers, config.prior_layers, config.decoder_layers)
+    if deepest > max(len(shapes), DEEPEST_DEFAULT):
+        raise ValueError(f"the header asks for {deepest} layers")
+    with torch.device("meta"):
+        described = make_model(config, words, molecule, kinds=kinds).state_dict()
+    wanted = {name: list(tensor.shape) for name, tensor in described.items()}
+    if wanted != shapes:
+        names = sorted(set(wanted) ^ set(shapes)) or [
+            name for name in wanted if wanted[name] != shapes[name]
+        ]
+        raise ValueError(f"the tensor {names[0]} is missing, unknown or misshapen")
+
+
+def _load_weights(model: Model, weights: dict[str, torch.Tensor]) -> None:
+    for name, wanted in model.state_dict().items():
+        if weights[name].dtype != wanted.dtype:
+            raise ValueError(f"the tensor {name} is of type {weights[name].dtype}")
+        if not torch.isfinite(weights[name]).all():
+            raise ValueError(f"the tensor {name} holds values that are not numbers")
+    model.load_state_dict(weights)
+
+
+def _digest_of_header(header: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(header).encode()).hexdigest()
+
+
+def _digest_of(tensors: dict[str, torch.Tensor]) -> str:
+    """Hash names and values, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _model(
+    config: ModelConfig,
+    header: dict[str, Any],
+    molecule: Molecule | None,
+    kinds: Kinds | None,
+) -> Model:
+    if not isinstance(header["provenance"], dict):
+        raise ValueError("the provenance is not a record")
+    words, provenance = header["vocabulary"], header["provenance"]
+    model = make_model(config, words, molecule, provenance, kinds)
+    if molecule is not None:
+        model.graph()  # raises where atoms, beads and vocabulary do not fit together
+    return model
+
+
+def _what_it_is_for(model: Model) -> dict[str, Any]:
+    """Describe the molecule of a model, or what a model of many knows."""
+    if isinstance(model, CGVAE) and model.kinds is not None:
+        return {"atom_table": None, "mapping": None, "kinds": asdict(model.kinds)}
+    return {
+        "atom_table": model.atom_table.to_dict(),
+        "mapping": model.mapping.to_dict(),
+    }
+
+
+def _read_what_it_is_for(
+    header: dict[str, Any],
+) -> tuple[Molecule | None, Kinds | None]:
+    if "kinds" not in header:
+        table = AtomTable.from_dict(header["atom_table"])
+        return Molecule(table, Mapping.from_dict(header["mapping"])), None
+    kinds = header["kinds"]
+    words = [kinds["beads"], *kinds["pairs"], *kinds["centres"]]
+    if not all(isinstance(word, str) for word in words):
+        raise ValueError("the kinds of atoms are not words")
+    return None, Kinds(kinds["beads"], tuple(kinds["pairs"]), tuple(kinds["centres"]))

@@ -1,0 +1,1 @@
+"""Layers of the networks: radial basis, messages, local frames."""

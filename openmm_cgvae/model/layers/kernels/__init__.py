@@ -1,0 +1,1 @@
+"""Fused sums and fast linear layers beneath the messages."""

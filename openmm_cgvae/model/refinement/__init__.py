@@ -1,0 +1,1 @@
+"""Geometry refinement: atoms brought to the geometry of the training data."""

@@ -1,0 +1,1 @@
+"""All that makes a trajectory: reference runs, molecule sets, coarse-grained runs."""

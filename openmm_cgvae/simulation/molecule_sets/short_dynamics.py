@@ -1,0 +1,132 @@
+"""A few frames of one molecule by molecular dynamics, sound ones only."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from openmm import app, unit
+
+from openmm_cgvae.simulation.molecule_sets.stereochemistry import (
+    Problem,
+    Soundness,
+    UnsoundError,
+)
+from openmm_cgvae.simulation.reference.dynamics import TIMESTEP_FS
+
+__all__ = ["Dynamics", "SampledFrames", "sample_frames"]
+
+# Molecules of which more is dropped than this have something wrong with them.
+SMALLEST_SHARE = 1 / 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dynamics:
+    """How long a molecule is minimised and simulated.
+
+    Parameters
+    ----------
+    minimiser_iterations : int
+        Iterations of the minimiser, at most.
+    equilibration_ps : float
+        Time before the first interval [ps].
+    interval_ps : float
+        Time between frames [ps].
+    n_frames : int
+        Number of frames.
+
+    Raises
+    ------
+    ValueError
+        If a setting is impossible.
+    """
+
+    minimiser_iterations: int
+    equilibration_ps: float
+    interval_ps: float
+    n_frames: int
+
+    def __post_init__(self) -> None:  # noqa: D105
+        if self.n_frames < 1:
+            raise ValueError(
+                f"`n_frames` is {self.n_frames} but must be at least 1; ask for more"
+            )
+        for name in ("equilibration_ps", "interval_ps"):
+            time = getattr(self, name)
+            if not TIMESTEP_FS / 1000 <= time < np.inf:
+                raise ValueError(
+                    f"`{name}` is {time} but must be at least the time step, "
+                    f"{TIMESTEP_FS / 1000} ps; try 1"
+                )
+
+
+@dataclass(frozen=True, eq=False)
+class SampledFrames:
+    """Frames of a molecule.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (n_frames, n_atoms, 3)
+        Frames [A].
+    n_dropped : int
+        Number of frames that were not sound.
+    """
+
+    positions: np.ndarray
+    n_dropped: int
+
+
+def sample_frames(
+    simulation: app.Simulation, positions: unit.Quantity, dynamics: Dynamics, seed: int
+) -> SampledFrames:
+    """Minimise a molecule, heat it up and take frames of it.
+
+    Parameters
+    ----------
+    simulation : openmm.app.Simulation
+        The molecule; its integrator holds the temperature.
+    positions : Quantity, shape (n_atoms, 3)
+        Start.
+    dynamics : Dynamics
+        How long.
+    seed : int
+        Seed of the velocities.
+
+    Returns
+    -------
+    SampledFrames
+        The sound frames, and how many were not.
+
+    Raises
+    ------
+    UnsoundError
+        If there are too few sound frames.
+    openmm.OpenMMException
+        If the molecule flew apart.
+    """
+    soundness = Soundness(simulation.topology)
+    context = simulation.context
+    context.setPositions(positions)
+    simulation.minimizeEnergy(maxIterations=dynamics.minimiser_iterations)
+    context.setVelocitiesToTemperature(simulation.integrator.getTemperature(), seed)
+    simulation.step(_n_steps(dynamics.equilibration_ps))
+    frames: list[np.ndarray] = []
+    problems: list[Problem] = []
+    for _ in range(dynamics.n_frames):
+        simulation.step(_n_steps(dynamics.interval_ps))
+        state = context.getState(positions=True)
+        frame = state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
+        problem = soundness.problem(frame)
+        if problem:
+            problems.append(problem)
+        else:
+            frames.append(frame)
+    if len(frames) < SMALLEST_SHARE * dynamics.n_frames:
+        raise UnsoundError(
+            f"{len(problems)} of {dynamics.n_frames} frames are not sound: "
+            f"in the last {problems[-1].sentence}",
+            problems[-1],
+        )
+    return SampledFrames(np.array(frames), len(problems))
+
+
+def _n_steps(time_ps: float) -> int:
+    return round(time_ps * 1000 / TIMESTEP_FS)

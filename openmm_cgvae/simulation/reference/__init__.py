@@ -1,0 +1,1 @@
+"""Reference trajectories of the systems that ship with the package."""

@@ -1,0 +1,1 @@
+"""Atoms with positions: ensembles, OpenMM, relaxation, reports, other engines."""

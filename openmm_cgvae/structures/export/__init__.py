@@ -1,0 +1,1 @@
+"""Structures written for MDAnalysis and for other engines."""

@@ -1,0 +1,1 @@
+"""Minimising with the beads held where they are."""

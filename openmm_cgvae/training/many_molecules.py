@@ -1,0 +1,146 @@
+"""Train one model on many molecules, for molecules it has never seen."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from openmm_cgvae._runtime.threads import threads
+from openmm_cgvae.model import CGVAE, Geometry, Model, ModelConfig, make_model
+from openmm_cgvae.model.graphs import atom_types_of
+from openmm_cgvae.training.config import TrainingConfig, configure
+from openmm_cgvae.training.loop import fit
+from openmm_cgvae.training.many_molecules_data import ManyMolecules, TrainingMolecule
+from openmm_cgvae.training.one_molecule import claim, provenance_of
+
+
+def train_many(  # noqa: PLR0913 - the settings of a training
+    molecules: Sequence[TrainingMolecule],
+    beads: str,
+    *,
+    preset: str = "transferable",
+    model_options: dict[str, Any] | None = None,
+    training_options: dict[str, Any] | None = None,
+    run_directory: str | os.PathLike[str] | None = None,
+    source: dict[str, Any] | None = None,
+    n_threads: int = 1,
+    progress: bool = True,
+) -> CGVAE:
+    """Train one model on many molecules.
+
+    The architecture is that of `train`. It carries over to other molecules made of
+    the same residues, since all it knows of a bead is what the bead is made of and
+    where its neighbours are.
+
+    Parameters
+    ----------
+    molecules : sequence of TrainingMolecule
+        The molecules, some held out for validation.
+    beads : str
+        Family of the beads, by which the model is found.
+    preset : str
+        Where the settings start from.
+    model_options, training_options : dict, optional
+        Fields of `ModelConfig` and `TrainingConfig` that differ from the preset.
+    run_directory : path-like, optional
+        Where checkpoints and the log are kept. A run found there is continued; a
+        finished one is only read. Without one, nothing is left behind.
+    source : dict, optional
+        Where the molecules came from, for the record.
+    n_threads : int
+        Threads of PyTorch.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    CGVAE
+        The trained model; `CGVAE.for_molecule` makes it ready for a molecule.
+
+    Raises
+    ------
+    ValueError
+        If an option is not possible, nothing is held out or nothing is left, the
+        folder holds another run, or the training came to values that are no numbers.
+    """
+    model_config, config = configure(preset, model_options, training_options)
+    n_held_out = sum(molecule.is_validation for molecule in molecules)
+    if not 0 < n_held_out < len(molecules):
+        raise ValueError(
+            f"`molecules` has {len(molecules)}, {n_held_out} of them with "
+            "is_validation; some have to be held out and some left to train on"
+        )
+    if config.polish_epochs or model_config.prior != "gaussian":
+        raise ValueError(
+            f"`training_options` and `model_options` ask for {config.polish_epochs} "
+            f"epochs of polish and the prior {model_config.prior!r}, which are for "
+            "models of one molecule; leave them out"
+        )
+    if model_config.methyl_labels == "canonical":
+        molecules = [molecule.with_standard_labels() for molecule in molecules]
+    words = {
+        word
+        for molecule in molecules
+        for word in atom_types_of(molecule.atom_table, model_config.atom_types)
+    }
+    data = ManyMolecules.prepare(
+        molecules, sorted(words), config.batch_size, config.seed
+    )
+    model_config = data.normalised(model_config)
+    model = _new_model(model_config, sorted(words), molecules, beads, config.seed)
+    frames = sum(len(molecule.positions) for molecule in molecules)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary if run_directory is None else run_directory)
+        claim(folder, _description(model, config, molecules))
+        with threads(n_threads):
+            fit(model, data, config, folder, progress=progress)
+    model.provenance = provenance_of(preset, config, n_frames=frames) | {
+        "molecule": f"{len(molecules)} molecules",
+        "source": source or {},
+    }
+    return model.eval()
+
+
+def _new_model(
+    config: ModelConfig,
+    vocabulary: list[str],
+    molecules: Sequence[TrainingMolecule],
+    beads: str,
+    seed: int,
+) -> CGVAE:
+    """Make a model with random weights that knows the kinds of the molecules."""
+    seen = [
+        (molecule.atom_table, molecule.positions)
+        for molecule in molecules
+        if not molecule.is_validation
+    ]
+    geometry = Geometry.learned(beads, seen)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        model: Model = make_model(config, vocabulary, None, kinds=geometry.kinds)
+    if not isinstance(model, CGVAE):
+        raise TypeError("`model` is not a CGVAE")  # make_model has refused it
+    model.geometry = geometry
+    return model
+
+
+def _description(
+    model: CGVAE, config: TrainingConfig, molecules: Sequence[TrainingMolecule]
+) -> dict[str, Any]:
+    """Say what a run is, to tell it from another one."""
+    digest = hashlib.sha256()
+    for molecule in molecules:
+        digest.update(molecule.positions.tobytes())
+        digest.update(json.dumps(molecule.mapping.to_dict()).encode())
+    return {
+        "model": asdict(model.config),
+        "training": asdict(config),
+        "n_molecules": len(molecules),
+        "frames_sha256": digest.hexdigest(),
+    }

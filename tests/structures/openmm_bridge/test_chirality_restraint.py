@@ -1,0 +1,68 @@
+import MDAnalysis as mda
+import numpy as np
+import openmm
+import pytest
+
+from openmm_cgvae import AtomisticEnsemble, metrics
+from openmm_cgvae.data import data_path
+from openmm_cgvae.mapping.schemes import residues
+from openmm_cgvae.molecules import AtomTable
+from openmm_cgvae.structures.openmm_bridge import make_system
+from openmm_cgvae.structures.openmm_bridge.chirality_restraint import hold_hands
+
+
+@pytest.fixture(scope="module")
+def chignolin():
+    universe = mda.Universe(str(data_path("chignolin.pdb")))
+    return AtomTable.from_universe(universe), universe.atoms.positions.astype(float)
+
+
+def energies(table, structures):
+    """Energies of the force alone [kJ/mol]."""
+    system = openmm.System()
+    for mass in table.masses:
+        system.addParticle(float(mass))
+    hold_hands(system, table.stereocentres)
+    platform = openmm.Platform.getPlatform("Reference")
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+    found = []
+    for atoms in structures:
+        context.setPositions(atoms / 10)
+        found.append(context.getState(energy=True).getPotentialEnergy()._value)
+    return found
+
+
+def test_sound_structures_cost_nothing_and_mirror_images_much(chignolin):
+    table, atoms = chignolin
+    sound, mirrored = energies(table, [atoms, atoms * [1, 1, -1]])
+    assert sound == 0
+    volumes = metrics.signed_volumes(atoms, table.stereocentres) / 1000
+    assert mirrored == pytest.approx((2e8 * (1e-3 + volumes) ** 2).sum(), rel=1e-4)
+
+
+def test_a_stereocentre_pushed_through_comes_back(chignolin):
+    table, atoms = chignolin
+    centre, *arms = table.stereocentres[3]
+    plane = atoms[arms].mean(0)
+    pushed = atoms.copy()
+    pushed[centre] += 1.6 * (plane - atoms[centre])
+    wrong = metrics.signed_volumes(pushed, table.stereocentres) < 0
+    assert wrong.tolist() == [row == 3 for row in range(len(wrong))]
+    universe = mda.Universe(str(data_path("chignolin.pdb")))
+    mapping = residues(universe)
+    ensemble = AtomisticEnsemble(
+        table, pushed[None], mapping=mapping, bead_positions=mapping.project(atoms)
+    )
+    relaxed = ensemble.relax(progress=False).ensemble.positions_angstrom[0]
+    assert (metrics.signed_volumes(relaxed, table.stereocentres) > 1).all()
+
+
+def test_small_systems_and_those_without_stereocentres_stay_as_they_are(chignolin):
+    table, _ = chignolin
+    system = make_system(table)
+    n_forces = system.getNumForces()
+    assert hold_hands(system, table.stereocentres[:0]).getNumForces() == n_forces
+    small = openmm.System()
+    for _ in range(4):
+        small.addParticle(12.0)
+    assert hold_hands(small, np.array([[0, 1, 2, 3]])).getNumForces() == 0

@@ -1,0 +1,86 @@
+"""The prior is widened as much as frames it has not seen ask for, and no more."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from small import BEADS, SIZES, trembling, untrained
+
+from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.model import CGVAE
+from openmm_cgvae.model.checkpoint import load_file, save_model
+from openmm_cgvae.molecules.frames import Frames
+from openmm_cgvae.training import TrainingConfig, TrainingData, train
+from openmm_cgvae.training.prior_temperature import best_widening
+
+N_ATOMS, TREMBLING = 22, 0.1  # [A]
+SHORT = {"n_epochs": 1, "polish_epochs": 0, "batch_size": 64}
+
+
+@pytest.fixture(scope="module")
+def universe():
+    return trembling(400, TREMBLING)
+
+
+class Trembling(CGVAE):
+    """Its samples are the mean structure with a share of the noise of the data."""
+
+    n_latents = 3 * N_ATOMS
+
+    def decode(self, batch, latents, *_):
+        noise = latents.reshape(batch.n_molecules, -1, N_ATOMS, 3)[:, 0]
+        return (self.mean + self.share * TREMBLING * noise).flatten(0, 1)
+
+
+@pytest.mark.parametrize(("share", "factor"), [(0.5, 2.0), (0.8, 1.25), (1.5, 1.0)])
+def test_it_makes_up_for_what_samples_lack_in_spread(universe, share, factor):
+    model = untrained()
+    data = TrainingData.prepare(
+        Frames.from_universe(universe),
+        model.atom_table,
+        model.mapping,
+        model.config,
+        TrainingConfig(),
+    )
+    model.__class__ = Trembling
+    model.prior.forward = lambda _: SimpleNamespace(draw=lambda noise: noise)
+    model.mean, model.share = data.atom_positions[data.train].mean(0), share
+    assert best_widening(model, data, seed=0) == pytest.approx(factor, abs=0.15)
+
+
+def test_training_widens_where_it_is_asked_and_the_file_knows(universe, tmp_path):
+    def trained(**options):
+        return train(
+            universe,
+            Mapping(BEADS),
+            model_options=SIZES,
+            training_options=SHORT | options,
+            progress=False,
+        )
+
+    plain, widened = trained(), trained(widens_prior=True)
+    assert plain.config.prior_widening == 1.0
+    for name, weights in plain.state_dict().items():
+        assert torch.equal(weights, widened.state_dict()[name])
+    widened.config = type(widened.config)(
+        **{**vars(widened.config), "prior_widening": 1.7}
+    )
+    save_model(widened, tmp_path / "wide.cgvae")
+    again = load_file(tmp_path / "wide.cgvae")
+    assert again.config.prior_widening == 1.7
+
+
+def test_samples_are_those_of_wider_noise():
+    plain, wide = untrained(), untrained(prior_widening=1.5)
+    beads = np.random.default_rng(0).normal(size=(2, 3, 3)).astype(np.float32)
+    batch = plain.graph().batch(torch.from_numpy(beads))
+    noise = torch.randn(batch.n_beads, plain.n_latents)
+    with torch.inference_mode():
+        assert torch.equal(wide.sample(batch, noise), plain.sample(batch, 1.5 * noise))
+        assert not torch.equal(wide.sample(batch, noise), plain.sample(batch, noise))
+
+
+def test_the_setting_is_yes_or_no():
+    with pytest.raises(ValueError, match="`widens_prior` is 1 but must be a bool"):
+        TrainingConfig(widens_prior=1)
