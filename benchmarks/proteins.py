@@ -88,7 +88,7 @@ def measure(
         "right hands": (metrics.signed_volumes(made, table.stereocentres) > 0).mean(),
         "pairs < 1.2 A a hundred residues": 100 * close.mean() / residues,
         "heavy pairs < 2.0 A a hundred residues": 100 * crowded.mean() / residues,
-        "threaded rings": metrics.count_threaded_rings(
+        "threaded rings": metrics.count_pierced_rings(
             made, table.rings, table.bonds
         ).mean(),
         "phi, psi within 30 degrees": agreement(
@@ -150,7 +150,7 @@ def backmapped(
     protein = protein_from_beads(beads, protonation=protonation_of(table))
     samples = Backmapper(protein).sample(n=n_samples, seed=1)
     seconds = time.process_time() - start
-    likely = Backmapper(protein, spread=0).sample(n=1)
+    likely = Backmapper(protein, temperature=0).sample(n=1)
     if samples.atom_table.names != table.names:
         raise ValueError("the beads were taken for another protein")
     return samples, likely, seconds
@@ -202,7 +202,7 @@ def relaxed(samples: AtomisticEnsemble, truth: np.ndarray) -> dict[str, float]:
             metrics.signed_volumes(made, table.stereocentres) > 0
         ).mean(),
         "relaxed: pairs < 1.2 A": close.mean(),
-        "relaxed: threaded rings": metrics.count_threaded_rings(
+        "relaxed: threaded rings": metrics.count_pierced_rings(
             made, table.rings, table.bonds
         ).mean(),
         "relaxed: energy above the original [kJ/mol a residue]": gap / table.n_residues,

@@ -16,7 +16,8 @@ import numpy as np
 
 from openmm_cgvae import AtomisticEnsemble, Backmapper, coarse_grain, load_model
 from openmm_cgvae.data import data_path
-from openmm_cgvae.mapping.replicas import intermolecular_contacts, repeat
+from openmm_cgvae.mapping.replicas import repeat
+from openmm_cgvae.metrics import intermolecular_contacts
 
 FORCEFIELD = "amber99sbildn.xml"  # without implicit solvent: the box is full
 SPACING = 7.5  # [A]

@@ -188,7 +188,7 @@ def make_backmapper(beads, universe, mapping, n_frames, n_epochs):
             universe,
             mapping,
             model_options={"n_channels": 32},
-            training_options={"n_epochs": n_epochs, "polish_epochs": 0},
+            training_options={"n_epochs": n_epochs, "fine_tuning_epochs": 0},
             frames=Frames.from_universe(universe, step=step),
             progress=False,
         )

@@ -199,12 +199,12 @@ def main():
         mapping,
         model_options={
             **dict.fromkeys(("encoder", "decoder", "prior_input"), form),
-            "settling_steps": 30,
+            "refinement_steps": 30,
             "n_channels": 32 if options.quick else 64,
         },
         training_options={
             "n_epochs": 1 if options.quick else 60,
-            "polish_epochs": 0,
+            "fine_tuning_epochs": 0,
             "kl_weight": 5e-3,
         },
     )

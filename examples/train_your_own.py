@@ -51,7 +51,7 @@ model = train(
     model_options=smaller if options.quick else {},
     training_options={
         "n_epochs": 1 if options.quick else 50,
-        "polish_epochs": 1 if options.quick else 5,
+        "fine_tuning_epochs": 1 if options.quick else 5,
     },
 )
 save_model(model, options.output / "mine.cgvae")

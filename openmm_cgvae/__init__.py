@@ -9,7 +9,8 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from openmm_cgvae._version import __version__
+from openmm_cgvae._runtime.deprecations import forward_old_paths
+from openmm_cgvae._runtime.version import __version__
 
 if TYPE_CHECKING:
     from openmm_cgvae.backmapping.backmapper import Backmapper
@@ -84,6 +85,8 @@ def __dir__() -> list[str]:
     """Name what is public."""
     return __all__
 
+
+forward_old_paths()
 
 # Where MDAnalysis is already there, `atoms.convert_to("OPENMM")` works from now on;
 # elsewhere from the first use of a name that needs it.

@@ -84,7 +84,7 @@ class TestInFull:
     def test_a_box_of_a_hundred_dipeptides(self, run, tmp_path):
         made, _ = run("box_of_dipeptides")
         assert abs(made["difference"]) < 0.05
-        for name in ("n_wrong_stereocentres", "n_threaded_rings", "n_clashes"):
+        for name in ("n_wrong_stereocentres", "n_pierced_rings", "n_clashes"):
             assert made["report"].columns[name].tolist() == [0]
         assert made["report"].is_good.tolist() == [True]
         assert made["n_collisions"](made["relaxed"]) == 0

@@ -25,7 +25,7 @@ def test_from_a_trajectory_to_a_simulation(tmp_path):
         atoms,
         mapping,
         model_options={"n_channels": 16, "prior_layers": 1, "decoder_layers": 1},
-        training_options={"n_epochs": 2, "polish_epochs": 1},
+        training_options={"n_epochs": 2, "fine_tuning_epochs": 1},
         progress=False,
     )
     save_model(trained, tmp_path / "mine.cgvae")

@@ -30,7 +30,7 @@ N_KILLS = 4
 PROGRAM = "import sys; from openmm_cgvae.cli import main; sys.exit(main())"
 SHIPPED = ("--topology", dipeptide.TOPOLOGY)
 TINY = ("--n-channels", "22", "--n-radial", "3", "--prior-layers", "1")
-SHALLOW = ("--decoder-layers", "1", "--polish-epochs", "1")
+SHALLOW = ("--decoder-layers", "1", "--fine-tuning-epochs", "1")
 
 
 def start(words, folder):

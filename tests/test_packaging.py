@@ -103,7 +103,7 @@ class TestRequirements:
 
 
 class TestOtherRecords:
-    """Files that say once more what setup.cfg or _version.py says."""
+    """Files that say once more what setup.cfg or the package says."""
 
     def record(self, name):
         return yaml.safe_load(text_of(name))

@@ -7,11 +7,12 @@ from pathlib import Path
 import MDAnalysis as mda
 import numpy as np
 
+from openmm_cgvae._runtime.deprecations import warn_of_old_name
 from openmm_cgvae.backmapping.bead_reader import Beads, check_group
 from openmm_cgvae.backmapping.model_choice.bead_matching import bead_names_of
-from openmm_cgvae.backmapping.model_choice.choose_model import fit_model
-from openmm_cgvae.backmapping.packing import fitted_samples
-from openmm_cgvae.backmapping.sampler import Sampler, seed_or_new
+from openmm_cgvae.backmapping.model_choice.choose_model import choose_model
+from openmm_cgvae.backmapping.packing import non_overlapping_samples
+from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.backmapping.streaming import (
     Backend,
     Job,
@@ -30,9 +31,11 @@ from openmm_cgvae.backmapping.streaming.growing_files import (
 )
 from openmm_cgvae.chemistry.proteins import ProteinBeads
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.mapping.replicas import beside, particle_table, repeat
+from openmm_cgvae.mapping.replicas import beside, repeat
 from openmm_cgvae.model import Model
+from openmm_cgvae.model.noise import seed_or_new
 from openmm_cgvae.molecules import AtomTable
+from openmm_cgvae.molecules.particle_table import particle_table
 from openmm_cgvae.structures.ensemble import AtomisticEnsemble
 from openmm_cgvae.structures.export.universes import check_ending
 
@@ -63,9 +66,12 @@ class Backmapper:
         What to do with particles that are not of the model's molecules, by the names
         of beads and residues. They are no part of the structures if dropped; if kept,
         they come as they are after the atoms of all molecules.
-    spread : float
-        From 1, samples as they are likely, to 0, the single most likely structure.
-        Between them samples are nearer to the truth one by one, and vary too little.
+    temperature : float
+        Sampling temperature: from 1, samples as they are likely, to 0, the single most
+        likely structure. Between them samples are nearer to the truth one by one, and
+        vary too little.
+    spread : float, optional
+        The name of ``temperature`` in version 0.1, deprecated.
 
     Attributes
     ----------
@@ -107,8 +113,12 @@ class Backmapper:
         *,
         batch_size: int | None = None,
         unknown: str = "raise",
-        spread: float = 1.0,
+        temperature: float = 1.0,
+        spread: float | None = None,
     ) -> None:
+        if spread is not None:
+            warn_of_old_name("Backmapper(spread=...)", "Backmapper(temperature=...)")
+            temperature = spread
         beads = universe if isinstance(universe, ProteinBeads) else universe.atoms
         group = beads.known if isinstance(beads, ProteinBeads) else beads
         check_group(group)
@@ -117,7 +127,7 @@ class Backmapper:
                 f"`unknown` is {unknown!r} but must be 'raise', 'drop' or 'keep', for "
                 "beads the model does not know"
             )
-        fit = fit_model(beads, model, allows_others=unknown != "raise")
+        fit = choose_model(beads, model, allows_others=unknown != "raise")
         self.model, found, self.notes = fit.model, fit.found, fit.notes
         self.beads = found.known
         self.is_reordered = found.is_reordered
@@ -125,7 +135,7 @@ class Backmapper:
         self.dropped = found.others if unknown == "drop" else nothing
         self.kept = found.others if unknown == "keep" else nothing
         self._source = Beads(self.beads, self.model.mapping.n_beads, self.kept)
-        self._sampler = Sampler(self.model, batch_size, spread)
+        self._sampler = Sampler(self.model, batch_size, temperature)
 
     def __repr__(self) -> str:
         """Give one line."""
@@ -179,7 +189,8 @@ class Backmapper:
         candidates : int
             Structures made of each molecule for one sample; of these the ones are
             taken that overlap least with the other molecules, see
-            `packing.fit_together`. With one, molecules know nothing of each other.
+            `packing.choose_non_overlapping`. With one, molecules know nothing of each
+            other.
         correlation_time : float, optional
             As in `run`, whose frames are these samples.
 
@@ -204,7 +215,7 @@ class Backmapper:
             seed,
             self._in_frames(correlation_time),
         )
-        atoms = fitted_samples(made, candidates, [frame.box]).reshape(n, -1, 3)
+        atoms = non_overlapping_samples(made, candidates, [frame.box]).reshape(n, -1, 3)
         others = np.broadcast_to(frame.others, (n, *frame.others.shape))
         return AtomisticEnsemble(
             self.atom_table,
@@ -323,7 +334,7 @@ class Backmapper:
             beads=self._source,
             model=self.model,
             batch_size=self._sampler.batch_size,
-            spread=self._sampler.spread,
+            temperature=self._sampler.temperature,
             frames=numbers,
             frames_per_block=max(1, frames_per_block),
             n=n,

@@ -25,7 +25,7 @@ LARGEST_N_ROUNDS = 50
 SMALLEST_GAIN = 1e-9  # [A^2], more than rounding gives and takes
 
 
-def fit_together(
+def choose_non_overlapping(
     candidates: np.ndarray,
     box: np.ndarray | None = None,
     cutoff: float = OVERLAP_DISTANCE,
@@ -55,7 +55,7 @@ def fit_together(
     --------
     >>> first = np.array([[[0.0, 0, 0]], [[1.0, 0, 0]]])  # two molecules of one atom
     >>> second = np.array([[[0.0, 0, 0]], [[9.0, 0, 0]]])
-    >>> fit_together(np.stack([first, second])).tolist()
+    >>> choose_non_overlapping(np.stack([first, second])).tolist()
     [0, 1]
     """
     candidates = np.asarray(candidates)
@@ -90,7 +90,7 @@ def fit_together(
     return chosen
 
 
-def fitted_samples(
+def non_overlapping_samples(
     made: np.ndarray, n_candidates: int, boxes: Sequence[np.ndarray | None]
 ) -> np.ndarray:
     """Make samples of many molecules of several candidates for each.
@@ -107,11 +107,11 @@ def fitted_samples(
     Returns
     -------
     ndarray, shape (n_frames, n, n_molecules, n_atoms, 3)
-        Samples whose molecules overlap as little as `fit_together` can have it.
+        Samples whose molecules overlap as little as `choose_non_overlapping` finds.
 
     Examples
     --------
-    >>> fitted_samples(np.zeros((1, 6, 4, 22, 3)), 2, [None]).shape
+    >>> non_overlapping_samples(np.zeros((1, 6, 4, 22, 3)), 2, [None]).shape
     (1, 3, 4, 22, 3)
     """
     if n_candidates == 1:
@@ -121,7 +121,7 @@ def fitted_samples(
     every = np.arange(n_molecules)
     return np.stack(
         [
-            [one[fit_together(one, box), every] for one in frame]
+            [one[choose_non_overlapping(one, box), every] for one in frame]
             for frame, box in zip(sets, boxes, strict=True)
         ]
     )

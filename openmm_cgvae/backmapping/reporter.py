@@ -19,9 +19,10 @@ from openmm import app, unit
 
 from openmm_cgvae.backmapping.backmapper import Backmapper
 from openmm_cgvae.backmapping.bead_reader import made_whole
-from openmm_cgvae.backmapping.sampler import Sampler, seed_or_new
+from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.mapping.replicas import repeat
 from openmm_cgvae.model import Model
+from openmm_cgvae.model.noise import seed_or_new
 from openmm_cgvae.simulation.coarse_grained.openmm_force import checked_particles
 from openmm_cgvae.structures.export.universes import (
     H5MD_UNITS,

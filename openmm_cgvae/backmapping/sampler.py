@@ -1,16 +1,16 @@
 """Atoms from beads as arrays: batched, seeded, with the beads kept exactly."""
 
 import math
-import operator
 from typing import SupportsIndex
 
 import numpy as np
 import torch
 
 from openmm_cgvae._runtime.threads import threads
-from openmm_cgvae.mapping.label_symmetry import Flip, interchangeable_flips
+from openmm_cgvae.mapping.label_symmetry import EquivalentGroup, interchangeable_flips
 from openmm_cgvae.model import CGVAE, Model
 from openmm_cgvae.model.noise import (
+    checked_seed,
     correlated_noise,
     molecule_seeds,
     normal_noise,
@@ -18,9 +18,7 @@ from openmm_cgvae.model.noise import (
 )
 from openmm_cgvae.molecules.frames import canonical_labels, interchangeable_rotors
 
-__all__ = ["N_SEEDS", "Sampler", "normal_noise", "random_bits"]
-
-N_SEEDS = 2**63
+__all__ = ["Sampler"]
 
 # What is decoded at once should stay in the cache of a core, and calls should not cost
 # more than what is done in them: measured, see docs/speed.md. Beads of the decoder with
@@ -39,35 +37,35 @@ class Sampler:
     batch_size : int, optional
         Structures decoded at once; the result does not depend on it. By default as
         many as are fast.
-    spread : float
-        How far latents stray from the middle of the prior, as a share of what it
-        asks for: 1 draws from the model, 0 gives its single most likely structure.
+    temperature : float
+        Factor on the noise of the latents: 1 draws from the model, 0 gives its single
+        most likely structure.
 
     Raises
     ------
     ValueError
-        If ``batch_size`` is less than one or ``spread`` is not from 0 to 1.
+        If ``batch_size`` is less than one or ``temperature`` is not from 0 to 1.
     """
 
     def __init__(
-        self, model: Model, batch_size: int | None = None, spread: float = 1.0
+        self, model: Model, batch_size: int | None = None, temperature: float = 1.0
     ) -> None:
         if batch_size is None:
             batch_size = _fast_batch_size(model)
         if batch_size < 1:
             raise ValueError(f"`batch_size` is {batch_size} but must be at least 1")
-        if not 0 <= spread <= 1:
+        if not 0 <= temperature <= 1:
             raise ValueError(
-                f"`spread` is {spread} but must be from 0, the most likely structure, "
-                "to 1, samples as they are likely"
+                f"`temperature` is {temperature} but must be from 0, the most likely "
+                "structure, to 1, samples as they are likely"
             )
-        self.spread = float(spread)
+        self.temperature = float(temperature)
         self.model = model.eval()
         self.graph = model.graph()
         self.batch_size = batch_size
         # Only labels that can be turned with the beads kept.
         self.rotors = np.empty((0, 6), dtype=np.int64)
-        self.flips: list[Flip] = []
+        self.flips: list[EquivalentGroup] = []
         if model.config.methyl_labels == "canonical":
             self.rotors = interchangeable_rotors(model.atom_table, model.mapping)
             self.flips = interchangeable_flips(model.atom_table, model.mapping)
@@ -166,7 +164,7 @@ class Sampler:
                 if correlation is None
                 else correlated_noise(*key, noise_shape, correlation)
             )
-            noise = noise * self.spread
+            noise = noise * self.temperature
             chosen_beads = beads[rows[chosen], molecules[chosen]]
             parts.append(self._decode(chosen_beads, torch.from_numpy(noise)))
         atoms = np.concatenate(parts) if parts else np.empty((0, self.graph.n_atoms, 3))
@@ -254,55 +252,3 @@ def _fast_batch_size(model: Model) -> int:
     n_beads = BEADS_WITH_VECTORS if has_vectors else BEADS_AT_ONCE
     mapping = model.mapping
     return max(1, min(n_beads // mapping.n_beads, ATOMS_AT_ONCE // mapping.n_atoms))
-
-
-def checked_seed(seed: SupportsIndex) -> int:
-    """Give a seed as an int, or refuse it.
-
-    Parameters
-    ----------
-    seed : int
-        What the user gave.
-
-    Returns
-    -------
-    int
-        At least 0 and less than 2**63.
-
-    Raises
-    ------
-    ValueError
-        If the seed is anything else.
-    """
-    try:
-        number = -1 if isinstance(seed, bool) else operator.index(seed)
-    except TypeError:
-        number = -1
-    if not 0 <= number < N_SEEDS:
-        raise ValueError(
-            f"`seed` is {seed!r} but must be a whole number from 0 to 2**63 - 1"
-        )
-    return number
-
-
-def seed_or_new(seed: int | None) -> int:
-    """Give a seed, drawing a new one for None.
-
-    Parameters
-    ----------
-    seed : int or None
-        What the user gave.
-
-    Returns
-    -------
-    int
-        At least 0 and less than 2**63.
-
-    Raises
-    ------
-    ValueError
-        If the seed is anything else.
-    """
-    if seed is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    return checked_seed(seed)

@@ -1,5 +1,6 @@
 """The verbs: for each its options, and the function that does it."""
 
+import argparse
 import json
 from typing import Any
 
@@ -82,8 +83,12 @@ def _add_sample(verbs: Any) -> None:
         help="what to do with beads the model does not know (raise)",
     )
     verb.add_argument(
-        "--spread", type=float, default=1.0, help="0: the most likely structure (1)"
+        "--temperature",
+        type=float,
+        default=1.0,
+        help="sampling temperature; 0: the most likely structure (1)",
     )
+    verb.add_argument("--spread", type=float, help=argparse.SUPPRESS)
     verb.add_argument(
         "--report", type=file_to_write, help="JSON report on the samples of --frame"
     )
@@ -94,7 +99,11 @@ def _sample(arguments: Arguments) -> None:
 
     universe = open_universe(arguments)
     backmapper = Backmapper(
-        universe, arguments.model, unknown=arguments.unknown, spread=arguments.spread
+        universe,
+        arguments.model,
+        unknown=arguments.unknown,
+        temperature=arguments.temperature,
+        spread=arguments.spread,
     )
     for note in backmapper.notes:
         say(f"note: {note}")

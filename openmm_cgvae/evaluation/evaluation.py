@@ -63,7 +63,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...], dict[str, tuple[str, ...]]], ...] = (
             ),
             "clashes, heavy atoms": ("clashes_heavy",),
             "clashes, all atoms": ("clashes_all",),
-            "right-handed": ("right_handed",),
+            "right-handed": ("correct_chirality",),
             "beads off, at most [A]": ("bead_residual",),
         },
     ),
@@ -131,7 +131,7 @@ class Evaluation:
     clashes_heavy, clashes_all : float
         Pairs of atoms in a sample that are more than three bonds apart and nearer
         than 2.0 A (heavy atoms) or 1.2 A (any two).
-    right_handed : float
+    correct_chirality : float
         Share of stereocentres of the right hand; nan without stereocentres.
     bead_residual : float
         Largest distance of a sample's bead from the bead it was made from.
@@ -181,7 +181,7 @@ class Evaluation:
     bond_angle_error_of_data: float
     clashes_heavy: float
     clashes_all: float
-    right_handed: float
+    correct_chirality: float
     bead_residual: float
     jsd_phi_psi: float = math.nan
     jsd_phi_psi_by_chance: float = math.nan

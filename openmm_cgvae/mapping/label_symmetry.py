@@ -9,13 +9,13 @@ from rdkit import Chem
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.molecules import AtomTable
 
-__all__ = ["Flip", "flip_labels", "interchangeable_flips"]
+__all__ = ["EquivalentGroup", "flip_labels", "interchangeable_flips"]
 
 CARBON = 6
 
 
 @dataclass(frozen=True)
-class Flip:
+class EquivalentGroup:
     """A group whose two sides can trade labels.
 
     Parameters
@@ -35,7 +35,9 @@ class Flip:
     in_ring: bool
 
 
-def interchangeable_flips(atom_table: AtomTable, mapping: Mapping) -> list[Flip]:
+def interchangeable_flips(
+    atom_table: AtomTable, mapping: Mapping
+) -> list[EquivalentGroup]:
     """Find the flat groups that half a turn takes to themselves.
 
     These are carbons with two like neighbours besides the one that the rest of the
@@ -51,7 +53,7 @@ def interchangeable_flips(atom_table: AtomTable, mapping: Mapping) -> list[Flip]
 
     Returns
     -------
-    list of Flip
+    list of EquivalentGroup
         The groups.
 
     Examples
@@ -64,10 +66,10 @@ def interchangeable_flips(atom_table: AtomTable, mapping: Mapping) -> list[Flip]
     ...     bonds=[[0, 1], [1, 2], [2, 3], [2, 4], [1, 5], [1, 6], [0, 7]],
     ... )
     >>> interchangeable_flips(glycolate, Mapping([0] * 8))
-    [Flip(torsion=(0, 1, 2, 3), first=(3,), second=(4,), in_ring=False)]
+    [EquivalentGroup(torsion=(0, 1, 2, 3), first=(3,), second=(4,), in_ring=False)]
     """
     kinds = _kinds(atom_table)
-    found: dict[frozenset[int], Flip] = {}
+    found: dict[frozenset[int], EquivalentGroup] = {}
     for centre, around in enumerate(atom_table.neighbours):
         if atom_table.atomic_numbers[centre] != CARBON or len(around) != 3:
             continue
@@ -83,7 +85,7 @@ def interchangeable_flips(atom_table: AtomTable, mapping: Mapping) -> list[Flip]
     return list(found.values())
 
 
-def flip_labels(positions: np.ndarray, flips: Sequence[Flip]) -> np.ndarray:
+def flip_labels(positions: np.ndarray, flips: Sequence[EquivalentGroup]) -> np.ndarray:
     """Choose the labels with which every group is turned the standard way.
 
     Rings stand across the bond they hang on, so theirs is the torsion from 0 to 180
@@ -94,7 +96,7 @@ def flip_labels(positions: np.ndarray, flips: Sequence[Flip]) -> np.ndarray:
     ----------
     positions : ndarray, shape (n_frames, n_atoms, 3)
         Positions [A].
-    flips : sequence of Flip
+    flips : sequence of EquivalentGroup
         The groups.
 
     Returns
@@ -137,7 +139,7 @@ def _flip(
     root: int,
     centre: int,
     sides: tuple[int, int],
-) -> Flip | None:
+) -> EquivalentGroup | None:
     """Follow both sides outwards, matching like atoms; None if they do not match."""
     beyond = [
         a for a in atom_table.neighbours[root] if a != centre and atom_table.is_heavy[a]
@@ -162,10 +164,10 @@ def _flip(
                 second.append(b)
     in_ring = any(centre in ring and sides[0] in ring for ring in atom_table.rings)
     torsion = (min(beyond), root, centre, sides[0])
-    return Flip(torsion, tuple(first), tuple(second), in_ring)
+    return EquivalentGroup(torsion, tuple(first), tuple(second), in_ring)
 
 
-def _keeps_beads(flip: Flip, mapping: Mapping) -> bool:
+def _keeps_beads(flip: EquivalentGroup, mapping: Mapping) -> bool:
     first, second = list(flip.first), list(flip.second)
     same_beads = np.array_equal(
         mapping.bead_of_atom[first], mapping.bead_of_atom[second]

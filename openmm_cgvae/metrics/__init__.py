@@ -6,7 +6,7 @@ covalent radii. What a number says of a model:
 
 * accuracy: `rmsd`, `rmsd_per_structure`, with `resolve_rotors` for methyl labels;
 * chemistry: `compare_bond_graphs` (lambda, valid), `valid_parts`, `bond_length_error`,
-  `bond_angle_error`, `count_clashes`, `count_threaded_rings`,
+  `bond_angle_error`, `count_clashes`, `count_pierced_rings`,
   `signed_volumes`;
 * diversity: `rmsd_gen`, `pairwise_rmsd`, `calibration`, `energy_score` (proper);
 * conformations: `dihedral_angles`, `jensen_shannon_divergence`.
@@ -21,7 +21,11 @@ from openmm_cgvae.metrics.bond_graphs import (
     covalent_radii,
     upper_triangle_index,
 )
-from openmm_cgvae.metrics.contacts import close_pairs, count_clashes
+from openmm_cgvae.metrics.contacts import (
+    close_pairs,
+    count_clashes,
+    intermolecular_contacts,
+)
 from openmm_cgvae.metrics.deviations import (
     calibration,
     energy_score,
@@ -41,7 +45,7 @@ from openmm_cgvae.metrics.internal_coordinates import (
     out_of_plane,
     signed_volumes,
 )
-from openmm_cgvae.metrics.ring_piercing import count_threaded_rings
+from openmm_cgvae.metrics.ring_piercing import count_pierced_rings
 from openmm_cgvae.metrics.statistics import (
     jensen_shannon_divergence,
     mean_and_standard_error,
@@ -62,7 +66,8 @@ __all__ = [
     "close_pairs",
     "compare_bond_graphs",
     "count_clashes",
-    "count_threaded_rings",
+    "intermolecular_contacts",
+    "count_pierced_rings",
     "covalent_radii",
     "dihedral_angles",
     "energy_score",

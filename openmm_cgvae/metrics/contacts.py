@@ -137,6 +137,63 @@ def count_clashes(
     return counts.reshape(batch)
 
 
+def intermolecular_contacts(
+    positions: np.ndarray,
+    n_atoms_each: int,
+    box: np.ndarray | None = None,
+    cutoff: float = 1.5,
+) -> np.ndarray:
+    """Find atoms of different molecules that are too close.
+
+    Molecules are backmapped one by one, so their atoms may collide; `relax` with a
+    force field pushes them apart.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (n_atoms, 3)
+        Atoms of one structure, molecule after molecule [A].
+    n_atoms_each : int
+        Atoms of one molecule.
+    box : ndarray, shape (6,), optional
+        Unit cell [A, degrees]; images in it are close to each other as well.
+    cutoff : float
+        Atoms closer than this collide [A].
+
+    Returns
+    -------
+    ndarray of int, shape (n_contacts, 2)
+        Pairs of atoms, rising.
+
+    Raises
+    ------
+    ValueError
+        If the atoms are not whole molecules or the cutoff is not positive.
+
+    Examples
+    --------
+    >>> two = np.array([[0.0, 0, 0], [2, 0, 0], [9, 0, 0], [5, 0, 0]])
+    >>> box = np.array([9.5, 50, 50, 90, 90, 90])
+    >>> intermolecular_contacts(two, 2, box).tolist()
+    [[0, 2]]
+    """
+    if n_atoms_each < 1 or len(positions) % n_atoms_each:
+        raise ValueError(
+            f"`n_atoms_each` is {n_atoms_each} but there are {len(positions)} atoms; "
+            "give the number of atoms of one molecule"
+        )
+    if not cutoff > 0:
+        raise ValueError(
+            f"`cutoff` is {cutoff} but must be positive; give a distance in Angstrom"
+        )
+    box = search_box(box, positions, cutoff)
+    pairs = self_capped_distance(
+        np.asarray(positions, dtype=np.float32), cutoff, box=box, return_distances=False
+    )
+    pairs = np.sort(np.asarray(pairs, dtype=np.int64).reshape(-1, 2), axis=1)
+    molecules = pairs // n_atoms_each
+    return np.unique(pairs[molecules[:, 0] != molecules[:, 1]], axis=0)
+
+
 def _periodic_pairs(
     number: int, structure: np.ndarray, cutoff: float, box: np.ndarray
 ) -> ClosePairs:

@@ -13,7 +13,7 @@ FURTHEST = 20.0  # [A], more than the middle of a bond is from a ring it threads
 _PARALLEL = 1e-9
 
 
-def count_threaded_rings(
+def count_pierced_rings(
     positions: np.ndarray,
     rings: Sequence[Sequence[int]],
     bonds: np.ndarray,
@@ -51,7 +51,7 @@ def count_threaded_rings(
     >>> through = np.array([[0.1, 0.2, -0.7], [0.1, 0.2, 0.7]])
     >>> both = np.concatenate([square, through])
     >>> bonds = [(0, 1), (1, 2), (2, 3), (0, 3), (4, 5)]
-    >>> count_threaded_rings(both[None], [(0, 1, 2, 3)], np.array(bonds)).tolist()
+    >>> count_pierced_rings(both[None], [(0, 1, 2, 3)], np.array(bonds)).tolist()
     [1]
     """
     positions = as_positions(positions)

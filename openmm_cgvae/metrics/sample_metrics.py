@@ -131,8 +131,8 @@ class Measurement:
         for name in ("bond_length_error", "bond_angle_error"):
             numbers[name] = _root_mean_square(all_of[name])
             numbers[f"{name}_of_data"] = _root_mean_square(of_data[name])
-        hands = all_of["right_handed"]
-        numbers["right_handed"] = float(hands.mean()) if hands.size else np.nan
+        hands = all_of["correct_chirality"]
+        numbers["correct_chirality"] = float(hands.mean()) if hands.size else np.nan
         for name, angles in self._torsions(self.truth).items():
             made = all_of[f"torsions_{name}"].reshape(-1, *angles.shape[1:])
             numbers[f"jsd_{name}"] = _mean_divergence(made, angles)
@@ -182,7 +182,8 @@ class Measurement:
                 positions[..., table.is_heavy, :], self.near_heavy, HEAVY_CLASH_DISTANCE
             ),
             "clashes_all": metrics.count_clashes(positions, self.near, CLASH_DISTANCE),
-            "right_handed": metrics.signed_volumes(positions, table.stereocentres) > 0,
+            "correct_chirality": metrics.signed_volumes(positions, table.stereocentres)
+            > 0,
         }
 
     def _torsions(self, positions: np.ndarray) -> dict[str, np.ndarray]:

@@ -5,12 +5,15 @@ from openmm_cgvae.model.baselines import LinearMap, Perceptron
 from openmm_cgvae.model.cgvae import CGVAE
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.factory import make_model
-from openmm_cgvae.model.refinement.geometry_statistics import Geometry, Kinds
+from openmm_cgvae.model.refinement.geometry_statistics import (
+    AtomPairTypes,
+    GeometryStatistics,
+)
 
 __all__ = [
     "CGVAE",
-    "Geometry",
-    "Kinds",
+    "GeometryStatistics",
+    "AtomPairTypes",
     "LinearMap",
     "Model",
     "ModelConfig",

@@ -25,9 +25,12 @@ from openmm_cgvae.model.graphs import GraphBatch
 from openmm_cgvae.model.layers.basis import RadialBasis
 from openmm_cgvae.model.layers.oriented_messages import BeadGraph, bead_graph_for
 from openmm_cgvae.model.prior import Prior
-from openmm_cgvae.model.refinement.any_molecule import KindSettling
-from openmm_cgvae.model.refinement.geometry_statistics import Geometry, Kinds
-from openmm_cgvae.model.refinement.one_molecule import Settling
+from openmm_cgvae.model.refinement.any_molecule import TransferableRefinement
+from openmm_cgvae.model.refinement.geometry_statistics import (
+    AtomPairTypes,
+    GeometryStatistics,
+)
+from openmm_cgvae.model.refinement.one_molecule import MoleculeRefinement
 
 ENCODERS = {
     "distances": DistanceEncoder,
@@ -59,7 +62,7 @@ class CGVAE(Model):
         The molecule it was made for.
     provenance : dict, optional
         Where the weights came from, in plain JSON types.
-    kinds : Kinds, optional
+    kinds : AtomPairTypes, optional
         For a model of many molecules, what it knows beside the vocabulary.
 
     Raises
@@ -80,7 +83,7 @@ class CGVAE(Model):
         vocabulary: Sequence[str],
         molecule: Molecule | None = None,
         provenance: dict | None = None,
-        kinds: Kinds | None = None,
+        kinds: AtomPairTypes | None = None,
     ) -> None:
         super().__init__(config, vocabulary, molecule, provenance)
         _check_channels(config, molecule)
@@ -94,13 +97,13 @@ class CGVAE(Model):
         if config.likelihood == "learned":
             # log of the standard deviation of every atom type [A]; 0.3 A to begin.
             self.log_noise = nn.Parameter(torch.full((n_types,), -1.2))
-        self.settling: Settling | KindSettling | None = None
-        self.geometry = None if kinds is None else Geometry(kinds)
-        if config.settling_steps and molecule:
-            self.settling = Settling(
+        self.refinement: MoleculeRefinement | TransferableRefinement | None = None
+        self.geometry = None if kinds is None else GeometryStatistics(kinds)
+        if config.refinement_steps and molecule:
+            self.refinement = MoleculeRefinement(
                 len(self.graph().close_pairs),
                 molecule.atom_table.n_atoms,
-                config.settling_steps,
+                config.refinement_steps,
             )
 
     @property
@@ -109,7 +112,7 @@ class CGVAE(Model):
         return self.config.latents_of_bead
 
     @property
-    def kinds(self) -> Kinds | None:
+    def kinds(self) -> AtomPairTypes | None:
         """What a model for many molecules is for; None for a model of one."""
         return None if self.geometry is None else self.geometry.kinds
 
@@ -142,9 +145,9 @@ class CGVAE(Model):
         # A copy shares its parts with the original; the settling is its own.
         model._modules = dict(self._modules)
         model.molecule = molecule
-        if self.config.settling_steps:
-            model.settling = KindSettling(
-                self.geometry, molecule, self.config.settling_steps
+        if self.config.refinement_steps:
+            model.refinement = TransferableRefinement(
+                self.geometry, molecule, self.config.refinement_steps
             )
         return model
 
@@ -234,10 +237,10 @@ class CGVAE(Model):
             Atom positions [A].
         """
         edges = self._bead_graph(batch)
-        wide = self.config.prior_widening * noise
+        wide = self.config.prior_temperature * noise
         latents = self.prior(batch, edges).draw(wide)
         atoms = self.decode(batch, latents, edges)
-        return self.settling(atoms, batch) if self.settling else atoms
+        return self.refinement(atoms, batch) if self.refinement else atoms
 
     def _bead_graph(self, batch: GraphBatch) -> BeadGraph:
         """Make the graph that encoder, prior and decoder share."""

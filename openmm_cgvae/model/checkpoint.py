@@ -12,9 +12,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from openmm_cgvae._runtime.atomic_files import written_whole
-from openmm_cgvae._version import __version__
+from openmm_cgvae._runtime.deprecations import current_names
+from openmm_cgvae._runtime.version import __version__
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.model import CGVAE, Kinds, Model, ModelConfig, Molecule, make_model
+from openmm_cgvae.model import (
+    CGVAE,
+    AtomPairTypes,
+    Model,
+    ModelConfig,
+    Molecule,
+    make_model,
+)
+from openmm_cgvae.model.config import RENAMED
 from openmm_cgvae.molecules import AtomTable
 
 FORMAT = 1
@@ -116,14 +125,17 @@ def load_file(path: str | os.PathLike[str]) -> Model:
     source = Path(path)
     with _opened(source) as file:
         header = _header(file, source)
-        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+        names = {_current_name(name): name for name in file.keys()}  # noqa: SIM118
+        shapes = {name: file.get_slice(old).get_shape() for name, old in names.items()}
         try:
-            config = ModelConfig.from_dict(header["config"])
+            options = current_names(header["config"], RENAMED, warns=False)
+            config = ModelConfig.from_dict(options)
             molecule, kinds = _read_what_it_is_for(header)
             _check_shapes(config, header, molecule, kinds, shapes)
             model = _model(config, header, molecule, kinds)
-            _load_weights(model, {name: file.get_tensor(name) for name in shapes})
-            if _digest_of(model.state_dict()) != header["weights_sha256"]:
+            _load_weights(model, {n: file.get_tensor(old) for n, old in names.items()})
+            as_written = {old: model.state_dict()[n] for n, old in names.items()}
+            if _digest_of(as_written) != header["weights_sha256"]:
                 raise ValueError("the weights are not those that were written")
         except _NO_MODEL as error:
             raise ValueError(
@@ -143,6 +155,12 @@ _NO_MODEL = (
     TypeError,
     ValueError,
 )
+
+
+def _current_name(name: str) -> str:
+    """Return the name of a tensor that version 0.1 called otherwise."""
+    first, _, rest = name.partition(".")
+    return f"refinement.{rest}" if first == "settling" else name
 
 
 def _opened(path: str | os.PathLike[str]) -> Any:
@@ -193,7 +211,7 @@ def _check_shapes(
     config: ModelConfig,
     header: dict[str, Any],
     molecule: Molecule | None,
-    kinds: Kinds | None,
+    kinds: AtomPairTypes | None,
     shapes: dict[str, list[int]],
 ) -> None:
     """Refuse a header whose network is not the one in the file, before it is built."""
@@ -239,7 +257,7 @@ def _model(
     config: ModelConfig,
     header: dict[str, Any],
     molecule: Molecule | None,
-    kinds: Kinds | None,
+    kinds: AtomPairTypes | None,
 ) -> Model:
     if not isinstance(header["provenance"], dict):
         raise ValueError("the provenance is not a record")
@@ -262,7 +280,7 @@ def _what_it_is_for(model: Model) -> dict[str, Any]:
 
 def _read_what_it_is_for(
     header: dict[str, Any],
-) -> tuple[Molecule | None, Kinds | None]:
+) -> tuple[Molecule | None, AtomPairTypes | None]:
     if "kinds" not in header:
         table = AtomTable.from_dict(header["atom_table"])
         return Molecule(table, Mapping.from_dict(header["mapping"])), None
@@ -270,4 +288,6 @@ def _read_what_it_is_for(
     words = [kinds["beads"], *kinds["pairs"], *kinds["centres"]]
     if not all(isinstance(word, str) for word in words):
         raise ValueError("the kinds of atoms are not words")
-    return None, Kinds(kinds["beads"], tuple(kinds["pairs"]), tuple(kinds["centres"]))
+    return None, AtomPairTypes(
+        kinds["beads"], tuple(kinds["pairs"]), tuple(kinds["centres"])
+    )

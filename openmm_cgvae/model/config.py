@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args, no_type_check
 
 from openmm_cgvae._runtime import plugins
+from openmm_cgvae._runtime.deprecations import current_names
 
 Encoder = Literal["distances", "signed", "bonded_frames"]
 Decoder = Literal["vectors", "local_frames", "bonded_frames"]
@@ -58,7 +59,7 @@ class ModelConfig:
         can follow a posterior of several bumps.
     flow_layers : int
         Couplings of the flow (flow prior only).
-    prior_widening : float
+    prior_temperature : float
         Factor on the noise with which latents are drawn from the prior. A prior is too
         sure of beads unlike those it has seen; training can set this, see
         `TrainingConfig`.
@@ -93,8 +94,9 @@ class ModelConfig:
         neighbouring beads are divided by these; 1 is the printed form.
     n_frames_of_bead : int
         Local frames of each bead (local-frame decoder only).
-    settling_steps : int
-        Steps that take strain and clashes off samples, see `settling.Settling`; none
+    refinement_steps : int
+        Steps that take strain and clashes off samples, see
+        `refinement.MoleculeRefinement`; none
         in the paper.
     keeps_beads : bool
         Whether the network itself keeps the beads (a CGVAE does; the baselines as
@@ -128,7 +130,7 @@ class ModelConfig:
     prior_input: PriorInput = "types"
     prior: PriorForm = "gaussian"
     flow_layers: int = 4
-    prior_widening: float = 1.0
+    prior_temperature: float = 1.0
     messages: Messages = "product"
     message_dropout: float = 0.0
     likelihood: Likelihood = "fixed"
@@ -141,7 +143,7 @@ class ModelConfig:
     pool_degree: float = 1.0
     bead_degree: float = 1.0
     n_frames_of_bead: int = 4
-    settling_steps: int = 0
+    refinement_steps: int = 0
     keeps_beads: bool = True
 
     def __post_init__(self) -> None:
@@ -225,6 +227,13 @@ class ModelConfig:
 
 
 BASELINES = ("linear", "mlp")
+# Names of version 0.1, of this record and of `TrainingConfig`.
+RENAMED = {
+    "settling_steps": "refinement_steps",
+    "prior_widening": "prior_temperature",
+    "widens_prior": "fits_prior_temperature",
+    "polish_epochs": "fine_tuning_epochs",
+}
 OF_THE_PACKAGE = ("cgvae", *BASELINES)
 OF_BASELINES = ("model", "keeps_beads", "methyl_labels", "atom_types")
 
@@ -235,7 +244,7 @@ _LOWEST: dict[str, int | None] = {
     "encoder_layers": 0,
     "prior_layers": 0,
     "decoder_layers": 1,
-    "settling_steps": 0,
+    "refinement_steps": 0,
     "pseudoscalar_init": None,
 }
 
@@ -286,6 +295,7 @@ def config_from_dict(cls: type, plain: dict[str, Any]) -> Any:
     ValueError
         If a key is unknown.
     """
+    plain = current_names(plain, RENAMED, warns=True)
     known = {field.name for field in fields(cls)}
     unknown = sorted(set(plain) - known)
     if unknown:

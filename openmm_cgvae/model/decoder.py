@@ -10,7 +10,7 @@ from openmm_cgvae.model.layers.basis import RadialBasis
 from openmm_cgvae.model.layers.bonded_frames import (
     N_AXES,
     BeadFeatures,
-    BeadFrames,
+    LocalFrames,
     orthonormal,
 )
 from openmm_cgvae.model.layers.kernels.fast_linear import linear
@@ -164,7 +164,7 @@ class BondedFrameDecoder(nn.Module):
     """A decoder that places atoms in the frames a bead's bonds give it.
 
     Like the local-frame decoder, but the frames are no matter of learning: see
-    `bead_frames.BeadFrames`. An encoder that describes the atoms in the same frames
+    `bead_frames.LocalFrames`. An encoder that describes the atoms in the same frames
     leaves little to learn but the shapes of the beads.
 
     Parameters
@@ -200,7 +200,7 @@ class BondedFrameDecoder(nn.Module):
     ) -> Float[Tensor, "n_beads 3 n_read"]:
         """Give the vector channels that atoms read; see `VectorDecoder.forward`."""
         edges = edges or bead_graph_for(self.messages_form, batch, self.basis)
-        frames = BeadFrames.of(batch)
+        frames = LocalFrames.of(batch)
         scalars = latents + self.features(batch, frames)
         for message, update in zip(self.messages, self.updates, strict=True):
             received = message(edges, scalars)

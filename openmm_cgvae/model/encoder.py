@@ -11,7 +11,7 @@ from openmm_cgvae.model.layers.basis import RadialBasis
 from openmm_cgvae.model.layers.bonded_frames import (
     N_AXES,
     BeadFeatures,
-    BeadFrames,
+    LocalFrames,
     embedded_sum,
 )
 from openmm_cgvae.model.layers.kernels.fused_sums import cross_product
@@ -181,7 +181,7 @@ class BondedFrameEncoder(nn.Module):
 
     Like the signed encoder, with the products
     :math:`\langle U_I, e \rangle` of the sums of displacements with the axes of the
-    frames of `bead_frames.BeadFrames`, which the decoder and the prior know too.
+    frames of `bead_frames.LocalFrames`, which the decoder and the prior know too.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ class BondedFrameEncoder(nn.Module):
     def forward(self, batch: GraphBatch, edges: BeadGraph | None = None) -> Gaussian:
         """Give the posterior of the latents; see `DistanceEncoder.forward`."""
         del edges
-        frames = BeadFrames.of(batch)
+        frames = LocalFrames.of(batch)
         relative = _atom_positions(batch) - batch.bead_positions[batch.bead_of_atom]
         inner = embedded_sum(relative, self.embedding.weight / self.pool_degree, batch)
         lengths = torch.sqrt((inner * inner).sum(1) + SMALLEST_SQUARE)

@@ -7,7 +7,7 @@ from openmm_cgvae.model.base import Model, Molecule
 from openmm_cgvae.model.baselines import LinearMap, Perceptron
 from openmm_cgvae.model.cgvae import CGVAE
 from openmm_cgvae.model.config import ModelConfig
-from openmm_cgvae.model.refinement.geometry_statistics import Kinds
+from openmm_cgvae.model.refinement.geometry_statistics import AtomPairTypes
 
 MODELS: dict[str, type[Model]] = {
     "cgvae": CGVAE,
@@ -21,7 +21,7 @@ def make_model(
     vocabulary: Sequence[str],
     molecule: Molecule | None,
     provenance: dict | None = None,
-    kinds: Kinds | None = None,
+    kinds: AtomPairTypes | None = None,
 ) -> Model:
     """Make the model of a config, with random weights.
 
@@ -35,7 +35,7 @@ def make_model(
         The molecule it is for; None for a model of many.
     provenance : dict, optional
         Where the weights came from, in plain JSON types.
-    kinds : Kinds, optional
+    kinds : AtomPairTypes, optional
         What a model of many molecules is for.
 
     Returns

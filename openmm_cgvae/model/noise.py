@@ -4,9 +4,13 @@ Frames can then be drawn in any order, in any process, again and again.
 """
 
 import math
+import operator
+from typing import SupportsIndex
 
 import numpy as np
 import torch
+
+N_SEEDS = 2**63
 
 # Constants of the SplitMix64 generator (Steele, Lea and Flood, OOPSLA 2014).
 GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
@@ -238,3 +242,55 @@ def _mixed(bits: np.ndarray) -> np.ndarray:
     bits *= MIX_2
     bits ^= np.right_shift(bits, np.uint64(31), out=shifted)
     return bits
+
+
+def checked_seed(seed: SupportsIndex) -> int:
+    """Give a seed as an int, or refuse it.
+
+    Parameters
+    ----------
+    seed : int
+        What the user gave.
+
+    Returns
+    -------
+    int
+        At least 0 and less than 2**63.
+
+    Raises
+    ------
+    ValueError
+        If the seed is anything else.
+    """
+    try:
+        number = -1 if isinstance(seed, bool) else operator.index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number < N_SEEDS:
+        raise ValueError(
+            f"`seed` is {seed!r} but must be a whole number from 0 to 2**63 - 1"
+        )
+    return number
+
+
+def seed_or_new(seed: int | None) -> int:
+    """Give a seed, drawing a new one for None.
+
+    Parameters
+    ----------
+    seed : int or None
+        What the user gave.
+
+    Returns
+    -------
+    int
+        At least 0 and less than 2**63.
+
+    Raises
+    ------
+    ValueError
+        If the seed is anything else.
+    """
+    if seed is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    return checked_seed(seed)

@@ -10,7 +10,7 @@ from openmm_cgvae.model.graphs import GraphBatch
 from openmm_cgvae.model.layers.basis import RadialBasis
 from openmm_cgvae.model.layers.bonded_frames import (
     BeadFeatures,
-    BeadFrames,
+    LocalFrames,
     composition,
 )
 from openmm_cgvae.model.layers.messages import mlp
@@ -109,7 +109,7 @@ class Prior(nn.Module):
             made_of = self.embedding.weight / self.config.pool_degree
             scalars = composition(made_of, batch)
         else:
-            scalars = self.features(batch, BeadFrames.of(batch))
+            scalars = self.features(batch, LocalFrames.of(batch))
         for layer, message in enumerate(self.messages):
             heard = message(edges, scalars)
             if self.config.messages == "oriented":

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.mapping.label_symmetry import Flip, flip_labels
+from openmm_cgvae.mapping.label_symmetry import EquivalentGroup, flip_labels
 from openmm_cgvae.molecules import AtomTable
 
 
@@ -211,7 +211,7 @@ def interchangeable_rotors(atom_table: AtomTable, mapping: Mapping) -> np.ndarra
 def canonical_labels(
     positions: Float[Tensor, "n_frames n_atoms 3"],
     rotors: np.ndarray,
-    flips: Sequence[Flip] = (),
+    flips: Sequence[EquivalentGroup] = (),
 ) -> tuple[Float[Tensor, "n_frames n_atoms 3"], np.ndarray]:
     """Turn the labels of methyls, and of flat groups, to a standard place.
 
@@ -226,7 +226,7 @@ def canonical_labels(
         Positions [A].
     rotors : ndarray of int, shape (n_rotors, 6)
         Which hydrogens turn, as `interchangeable_rotors` gives them.
-    flips : sequence of Flip
+    flips : sequence of EquivalentGroup
         Which groups flip, as `flips.interchangeable_flips` gives them.
 
     Returns

@@ -24,7 +24,7 @@ from openmm_cgvae.structures.export.engines import write_any
 from openmm_cgvae.structures.export.universes import make_parmed, make_universe
 from openmm_cgvae.structures.notebook_view import view_structures
 from openmm_cgvae.structures.openmm_bridge import ForceFieldLike, make_system
-from openmm_cgvae.structures.openmm_bridge.chirality_restraint import hold_hands
+from openmm_cgvae.structures.openmm_bridge.chirality_restraint import restrain_chirality
 from openmm_cgvae.structures.openmm_bridge.converter import OpenMMConverter
 from openmm_cgvae.structures.relaxation.relaxation import (
     Minimisation,
@@ -285,7 +285,7 @@ class AtomisticEnsemble(Sequence[AtomisticState]):
         box = None if self.box is None else self.box[0]
         system = make_system(self.atom_table, forcefield, box=box)
         minimisation = minimise_restrained(
-            hold_hands(system, self.atom_table.stereocentres),
+            restrain_chirality(system, self.atom_table.stereocentres),
             self.positions_angstrom,
             self.mapping,
             self.bead_positions,

@@ -22,7 +22,7 @@ SHORT_NAMES = {
 }
 
 
-class Keeper(Checkpoint):
+class BestAndLastCheckpoint(Checkpoint):
     """Keep the last epoch, to continue from, and the best one, to use."""
 
     def __init__(self, folder: Path) -> None:

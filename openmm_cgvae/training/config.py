@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, no_type_check
 
-from openmm_cgvae.backmapping.sampler import N_SEEDS
 from openmm_cgvae.model import ModelConfig
 from openmm_cgvae.model.config import BASELINES, check_number, config_from_dict
+from openmm_cgvae.model.noise import N_SEEDS
 
 Schedule = Literal["plateau", "cosine"]
 
@@ -32,7 +32,7 @@ class TrainingConfig:
     prior_dropout : float
         Share of the neighbours, and of what they say, that is left out meanwhile
         (oriented messages only).
-    polish_epochs : int
+    fine_tuning_epochs : int
         Passes that train the decoder alone in the end, with the strain of samples in
         the loss; none in the paper.
     batch_size : int
@@ -58,7 +58,7 @@ class TrainingConfig:
         the wrong way round.
     clip_norm : float
         Largest norm of the gradient.
-    widens_prior : bool
+    fits_prior_temperature : bool
         Whether the noise of the prior is widened in the end, by the factor with the
         best energy score on the validation frames; see `widening`.
     n_folds, fold : int
@@ -76,7 +76,7 @@ class TrainingConfig:
     flow_epochs: int = 60
     prior_epochs: int = 0
     prior_dropout: float = 0.0
-    polish_epochs: int = 0
+    fine_tuning_epochs: int = 0
     batch_size: int = 32
     learning_rate: float = 8e-5
     schedule: Schedule = "plateau"
@@ -87,14 +87,14 @@ class TrainingConfig:
     bond_warmup: float = 0.0
     kl_warmup: float = 0.0
     clip_norm: float = 1.0
-    widens_prior: bool = False
+    fits_prior_temperature: bool = False
     n_folds: int = 5
     fold: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
-        zeros = ("n_folds", "fold", "seed", "prior_epochs", "polish_epochs")
+        zeros = ("n_folds", "fold", "seed", "prior_epochs", "fine_tuning_epochs")
         for name in (*_COUNTS, *zeros):
             check_number(name, getattr(self, name), int, int(name in _COUNTS))
         floats = ("learning_rate", "clip_norm", "prior_dropout", *_WEIGHTS, *_SHARES)
@@ -121,9 +121,10 @@ class TrainingConfig:
                 f"`schedule` is {self.schedule!r} but must be one of "
                 "'plateau', 'cosine'"
             )
-        if not isinstance(self.widens_prior, bool):
+        if not isinstance(self.fits_prior_temperature, bool):
             raise ValueError(
-                f"`widens_prior` is {self.widens_prior!r} but must be a bool"
+                f"`fits_prior_temperature` is {self.fits_prior_temperature!r} but must "
+                "be a bool"
             )
         if not self.fold < self.n_folds or self.n_folds < 2:
             raise ValueError(
@@ -168,7 +169,7 @@ PRESETS = {
         ),
         TrainingConfig(
             n_epochs=100,
-            polish_epochs=10,
+            fine_tuning_epochs=10,
             batch_size=64,
             learning_rate=2e-3,
             schedule="cosine",
@@ -194,7 +195,7 @@ PRESETS = {
             methyl_labels="canonical",
             normalises_sums=True,
             pseudoscalar_init=1.0,
-            settling_steps=60,
+            refinement_steps=60,
         ),
         TrainingConfig(
             n_epochs=30,
@@ -265,9 +266,9 @@ def configure(
     training = TrainingConfig.from_dict(
         {**asdict(chosen.training), **(training_options or {})}
     )
-    if training.polish_epochs and is_baseline:
+    if training.fine_tuning_epochs and is_baseline:
         raise ValueError(
-            f"`polish_epochs` is {training.polish_epochs} but the baseline "
+            f"`fine_tuning_epochs` is {training.fine_tuning_epochs} but the baseline "
             f"{model.model!r} has no samples of a prior to polish; leave it out"
         )
     return model, training

@@ -8,19 +8,26 @@ import lightning.pytorch as pl
 import torch
 
 from openmm_cgvae.model import CGVAE, Model
-from openmm_cgvae.training.callbacks import BEST, LAST, LOG, Keeper, Log, Progress
+from openmm_cgvae.training.callbacks import (
+    BEST,
+    LAST,
+    LOG,
+    BestAndLastCheckpoint,
+    Log,
+    Progress,
+)
 from openmm_cgvae.training.config import TrainingConfig
-from openmm_cgvae.training.many_molecules_data import ManyMolecules
+from openmm_cgvae.training.many_molecules_data import MolecularDataset
 from openmm_cgvae.training.one_molecule_data import TrainingData
-from openmm_cgvae.training.stages import Objective, Polish, PriorFit, Stage
+from openmm_cgvae.training.stages import DecoderFineTuning, Objective, PriorFit, Stage
 
-PRIOR_FOLDER, POLISH_FOLDER = "prior", "polish"
+PRIOR_FOLDER, FINE_TUNING_FOLDER = "prior", "polish"
 ONE_DEVICE = {"devices": 1}
 
 
 def fit(
     model: Model,
-    data: TrainingData | ManyMolecules,
+    data: TrainingData | MolecularDataset,
     config: TrainingConfig,
     folder: Path,
     *,
@@ -62,8 +69,8 @@ def fit(
         return  # no prior to fit, nor samples of it to polish
     if model.config.prior == "flow" or config.prior_epochs:
         fit_stage(PriorFit(model, data, config), folder / PRIOR_FOLDER)
-    if config.polish_epochs and isinstance(data, TrainingData):
-        fit_stage(Polish(model, data, config), folder / POLISH_FOLDER)
+    if config.fine_tuning_epochs and isinstance(data, TrainingData):
+        fit_stage(DecoderFineTuning(model, data, config), folder / FINE_TUNING_FOLDER)
 
 
 def _fit_stage(
@@ -83,7 +90,7 @@ def _fit_stage(
             reload_dataloaders_every_n_epochs=1,
             callbacks=[
                 Log(folder / LOG),
-                Keeper(folder),
+                BestAndLastCheckpoint(folder),
                 *([Progress()] if progress else []),
             ],
             logger=False,

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 
 from openmm_cgvae._runtime.threads import threads
-from openmm_cgvae.model import CGVAE, Geometry, Model, ModelConfig, make_model
+from openmm_cgvae.model import CGVAE, GeometryStatistics, Model, ModelConfig, make_model
 from openmm_cgvae.model.graphs import atom_types_of
 from openmm_cgvae.training.config import TrainingConfig, configure
 from openmm_cgvae.training.loop import fit
-from openmm_cgvae.training.many_molecules_data import ManyMolecules, TrainingMolecule
+from openmm_cgvae.training.many_molecules_data import MolecularDataset, TrainingMolecule
 from openmm_cgvae.training.one_molecule import claim, provenance_of
 
 
@@ -76,11 +76,12 @@ def train_many(  # noqa: PLR0913 - the settings of a training
             f"`molecules` has {len(molecules)}, {n_held_out} of them with "
             "is_validation; some have to be held out and some left to train on"
         )
-    if config.polish_epochs or model_config.prior != "gaussian":
+    if config.fine_tuning_epochs or model_config.prior != "gaussian":
         raise ValueError(
-            f"`training_options` and `model_options` ask for {config.polish_epochs} "
-            f"epochs of polish and the prior {model_config.prior!r}, which are for "
-            "models of one molecule; leave them out"
+            f"`training_options` and `model_options` ask for "
+            f"{config.fine_tuning_epochs} epochs of fine-tuning and the prior "
+            f"{model_config.prior!r}, which are for models of one molecule; leave them "
+            "out"
         )
     if model_config.methyl_labels == "canonical":
         molecules = [molecule.with_standard_labels() for molecule in molecules]
@@ -89,7 +90,7 @@ def train_many(  # noqa: PLR0913 - the settings of a training
         for molecule in molecules
         for word in atom_types_of(molecule.atom_table, model_config.atom_types)
     }
-    data = ManyMolecules.prepare(
+    data = MolecularDataset.prepare(
         molecules, sorted(words), config.batch_size, config.seed
     )
     model_config = data.normalised(model_config)
@@ -120,7 +121,7 @@ def _new_model(
         for molecule in molecules
         if not molecule.is_validation
     ]
-    geometry = Geometry.learned(beads, seen)
+    geometry = GeometryStatistics.learned(beads, seen)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model: Model = make_model(config, vocabulary, None, kinds=geometry.kinds)

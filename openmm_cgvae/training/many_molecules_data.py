@@ -1,4 +1,4 @@
-"""ManyMolecules: frames of unlike molecules, handed out in batches of like size."""
+"""MolecularDataset: frames of unlike molecules, handed out in batches of like size."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -52,7 +52,7 @@ class TrainingMolecule:
 
 
 @dataclass(frozen=True, eq=False)
-class ManyMolecules:
+class MolecularDataset:
     """Frames of many molecules with their beads; a frame is (molecule, number).
 
     Parameters
@@ -84,7 +84,7 @@ class ManyMolecules:
         vocabulary: Sequence[str],
         beads_per_batch: int,
         seed: int,
-    ) -> "ManyMolecules":
+    ) -> "MolecularDataset":
         """Map the frames of every molecule.
 
         Parameters
@@ -98,7 +98,7 @@ class ManyMolecules:
 
         Returns
         -------
-        ManyMolecules
+        MolecularDataset
             The data.
         """
         graphs, atoms, beads = [], [], []
@@ -158,7 +158,7 @@ class ManyBatches:
 
     def __init__(
         self,
-        data: ManyMolecules,
+        data: MolecularDataset,
         which: np.ndarray,
         epoch: int | None,
         rank: int = 0,

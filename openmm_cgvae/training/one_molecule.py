@@ -15,18 +15,18 @@ import torch
 
 from openmm_cgvae._runtime.atomic_files import written_whole
 from openmm_cgvae._runtime.threads import threads
-from openmm_cgvae._version import __version__
+from openmm_cgvae._runtime.version import __version__
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import CGVAE, Model, ModelConfig, Molecule, make_model
 from openmm_cgvae.model.graphs import MoleculeGraph, atom_types_of
-from openmm_cgvae.model.refinement.one_molecule import Settling
+from openmm_cgvae.model.refinement.one_molecule import MoleculeRefinement
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.frames import Frames
 from openmm_cgvae.training.config import TrainingConfig, configure
 from openmm_cgvae.training.loop import fit
 from openmm_cgvae.training.one_molecule_data import TrainingData
-from openmm_cgvae.training.prior_temperature import best_widening
-from openmm_cgvae.training.trainer_options import checked_places
+from openmm_cgvae.training.prior_temperature import best_temperature
+from openmm_cgvae.training.trainer_options import checked_trainer_options
 
 # Atoms of one bead would sit on it, those of two on the line through them.
 FEWEST_BEADS = 3
@@ -97,7 +97,7 @@ def train(  # noqa: PLR0913 - the settings of a training
     See ``examples/train_your_own.py``.
     """
     model_config, config = configure(preset, model_options, training_options)
-    where = checked_places(trainer_options, run_directory)
+    where = checked_trainer_options(trainer_options, run_directory)
     atom_table = AtomTable.from_universe(atoms)
     # Refuse what does not fit before the trajectory is read.
     if mapping.n_beads < FEWEST_BEADS:
@@ -113,9 +113,9 @@ def train(  # noqa: PLR0913 - the settings of a training
     data = TrainingData.prepare(frames, atom_table, mapping, model_config, config)
     model = _new_model(data.normalised(model_config), vocabulary, molecule, config.seed)
     data = replace(data, graph=model.graph())
-    if isinstance(model, CGVAE) and isinstance(model.settling, Settling):
+    if isinstance(model, CGVAE) and isinstance(model.refinement, MoleculeRefinement):
         seen = data.atom_positions[data.train]
-        model.settling.learn(seen, model.graph().close_pairs)
+        model.refinement.learn(seen, model.graph().close_pairs)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary if run_directory is None else run_directory)
         claim(folder, _description(model, config, frames))
@@ -130,9 +130,9 @@ def train(  # noqa: PLR0913 - the settings of a training
                 trainer_options=where,
             )
     model.eval()
-    if isinstance(model, CGVAE) and config.widens_prior:
+    if isinstance(model, CGVAE) and config.fits_prior_temperature:
         model.config = replace(
-            model.config, prior_widening=best_widening(model, data, config.seed)
+            model.config, prior_temperature=best_temperature(model, data, config.seed)
         )
     model.provenance = provenance_of(preset, config, n_frames=frames.n_frames) | {
         "source": frames.source,

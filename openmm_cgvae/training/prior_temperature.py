@@ -7,11 +7,11 @@ from openmm_cgvae.metrics import energy_score
 from openmm_cgvae.model import CGVAE
 from openmm_cgvae.training.one_molecule_data import TrainingData
 
-WIDENINGS = tuple(np.linspace(1.0, 2.5, 16).round(2).tolist())
+TEMPERATURES = tuple(np.linspace(1.0, 2.5, 16).round(2).tolist())
 N_FRAMES, N_SAMPLES = 100, 8
 
 
-def best_widening(model: CGVAE, data: TrainingData, seed: int) -> float:
+def best_temperature(model: CGVAE, data: TrainingData, seed: int) -> float:
     """Find the factor on the prior's noise with the best energy score.
 
     The prior is fitted to the training frames and is too sure of others: its samples
@@ -31,7 +31,7 @@ def best_widening(model: CGVAE, data: TrainingData, seed: int) -> float:
     Returns
     -------
     float
-        One of `WIDENINGS`.
+        One of `TEMPERATURES`.
     """
     n_chosen = min(N_FRAMES, len(data.validation))
     rows = np.arange(n_chosen) * len(data.validation) // n_chosen
@@ -44,9 +44,9 @@ def best_widening(model: CGVAE, data: TrainingData, seed: int) -> float:
     heavy = model.atom_table.is_heavy
     scores = []
     with torch.inference_mode():
-        for factor in WIDENINGS:
+        for factor in TEMPERATURES:
             latents = model.prior(batch).draw(factor * noise)
             made = model.decode(batch, latents).double().numpy()
             samples = made.reshape(n_chosen, N_SAMPLES, *truth.shape[1:])
             scores.append(float(energy_score(samples, truth, heavy)))
-    return WIDENINGS[int(np.argmin(scores))]
+    return TEMPERATURES[int(np.argmin(scores))]

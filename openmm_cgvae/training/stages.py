@@ -20,7 +20,7 @@ from openmm_cgvae.model.refinement.one_molecule import least_distances
 from openmm_cgvae.training.compiling import CompiledLosses, pays
 from openmm_cgvae.training.config import TrainingConfig
 from openmm_cgvae.training.losses import crowding, kl_divergence, objective, strain
-from openmm_cgvae.training.many_molecules_data import ManyBatches, ManyMolecules
+from openmm_cgvae.training.many_molecules_data import ManyBatches, MolecularDataset
 from openmm_cgvae.training.one_molecule_data import Batches, TrainingData
 
 MONITORED = "validation/total"
@@ -58,7 +58,10 @@ class Stage(pl.LightningModule, ABC):
     name: str
 
     def __init__(
-        self, model: Model, data: TrainingData | ManyMolecules, config: TrainingConfig
+        self,
+        model: Model,
+        data: TrainingData | MolecularDataset,
+        config: TrainingConfig,
     ):
         super().__init__()
         self.model, self.data, self.config = model, data, config
@@ -294,7 +297,7 @@ class PriorFit(Stage):
         return {"total": divergence.mean()}
 
 
-class Polish(Stage):
+class DecoderFineTuning(Stage):
     """The last stage: the decoder learns to make sound bonds where the prior draws.
 
     Between the latents of two conformations there are some that the encoder never
@@ -326,7 +329,7 @@ class Polish(Stage):
 
     @property
     def n_epochs(self) -> int:
-        return self.config.polish_epochs
+        return self.config.fine_tuning_epochs
 
     @property
     def learning_rate(self) -> float:

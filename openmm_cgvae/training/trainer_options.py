@@ -3,12 +3,19 @@
 import os
 from typing import Any
 
-PLACES = ("accelerator", "devices", "num_nodes", "strategy", "precision", "plugins")
+TRAINER_OPTIONS = (
+    "accelerator",
+    "devices",
+    "num_nodes",
+    "strategy",
+    "precision",
+    "plugins",
+)
 # Not every stage trains every weight, which the plain strategy takes for a mistake.
 SHARED_STRATEGY = "ddp_find_unused_parameters_true"
 
 
-def checked_places(
+def checked_trainer_options(
     trainer_options: dict[str, Any] | None,
     run_directory: str | os.PathLike[str] | None,
 ) -> dict[str, Any]:
@@ -34,15 +41,15 @@ def checked_places(
 
     Examples
     --------
-    >>> checked_places({"devices": 2}, "run")
+    >>> checked_trainer_options({"devices": 2}, "run")
     {'devices': 2, 'strategy': 'ddp_find_unused_parameters_true'}
     """
     options = dict(trainer_options or {})
-    unknown = [name for name in options if name not in PLACES]
+    unknown = [name for name in options if name not in TRAINER_OPTIONS]
     if unknown:
         raise ValueError(
-            f"`trainer_options` has {unknown[0]!r} but may have {', '.join(PLACES)}; "
-            "the rest is decided by `training_options`"
+            f"`trainer_options` has {unknown[0]!r} but may have "
+            f"{', '.join(TRAINER_OPTIONS)}; the rest is decided by `training_options`"
         )
     alone = options.get("devices", 1) == 1 and options.get("num_nodes", 1) == 1
     if alone:

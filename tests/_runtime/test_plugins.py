@@ -14,7 +14,7 @@ from openmm_cgvae.model import ModelConfig
 from openmm_cgvae.model.checkpoint import load_file, save_model
 
 SOURCE = (Path(__file__).parent / "plugin" / "theirs.py").read_text(encoding="utf-8")
-QUICK = {"n_epochs": 1, "polish_epochs": 0, "n_folds": 2}
+QUICK = {"n_epochs": 1, "fine_tuning_epochs": 0, "n_folds": 2}
 
 
 @pytest.fixture

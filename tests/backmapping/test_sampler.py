@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small import BEADS, peptide, trembling, untrained
 
-from openmm_cgvae.backmapping.sampler import N_SEEDS, Sampler, normal_noise, random_bits
+from openmm_cgvae.backmapping.sampler import Sampler
+from openmm_cgvae.model.noise import N_SEEDS, normal_noise, random_bits
 from openmm_cgvae.molecules.frames import (
     Frames,
     canonical_labels,
@@ -316,15 +317,19 @@ def test_sampling_leaves_the_input_and_the_generators_alone(canonical):
     assert torch.equal(torch.get_rng_state(), before[2])
 
 
-def test_spread_shrinks_what_varies_and_keeps_the_beads():
+def test_temperature_shrinks_what_varies_and_keeps_the_beads():
     model = dipeptide.untrained()
     beads = model.mapping.project(dipeptide.positions(3).astype(float))
     made = {
-        spread: Sampler(model, spread=spread).sample(beads, np.arange(3), 8, seed=1)
-        for spread in (0.0, 0.5, 1.0)
+        temperature: Sampler(model, temperature=temperature).sample(
+            beads, np.arange(3), 8, seed=1
+        )
+        for temperature in (0.0, 0.5, 1.0)
     }
     heavy = model.atom_table.is_heavy
-    varied = [made[spread][:, :, heavy].std(1).mean() for spread in (0.0, 0.5, 1.0)]
+    varied = [
+        made[temperature][:, :, heavy].std(1).mean() for temperature in (0.0, 0.5, 1.0)
+    ]
     assert varied[0] < 1e-6
     assert varied[0] < varied[1] < varied[2]
     for atoms in made.values():
@@ -336,7 +341,7 @@ def test_spread_shrinks_what_varies_and_keeps_the_beads():
     )
 
 
-@pytest.mark.parametrize("spread", [-0.1, 1.5, float("nan")])
-def test_spread_is_a_share(spread):
+@pytest.mark.parametrize("temperature", [-0.1, 1.5, float("nan")])
+def test_temperature_is_from_0_to_1(temperature):
     with pytest.raises(ValueError, match="must be from 0, the most likely structure"):
-        Sampler(dipeptide.untrained(), spread=spread)
+        Sampler(dipeptide.untrained(), temperature=temperature)

@@ -72,7 +72,7 @@ def test_an_untrained_model_gets_finite_numbers(model, frames):
     assert result.valid_heavy == result.valid_all == 0.0
     assert result.reconstruction_all_unlabelled <= result.reconstruction_all
     assert result.error_heavy > 0.3
-    assert 0 <= result.right_handed <= 1
+    assert 0 <= result.correct_chirality <= 1
 
 
 def test_a_seed_gives_the_same_numbers(model, frames):
@@ -114,7 +114,7 @@ def test_the_truth_is_perfect(model, frames, monkeypatch):
     result = evaluate(model, frames, n_samples=2)
     assert result.valid_heavy == result.valid_all == result.valid_all_rdkit == 1.0
     assert result.lambda_heavy == result.lambda_all == 0.0
-    assert result.right_handed == 1.0
+    assert result.correct_chirality == 1.0
     for name in (
         "reconstruction_heavy",
         "reconstruction_all",
@@ -188,7 +188,7 @@ def test_energies_of_relaxed_structures_are_compared_by_their_medians(
 def test_mirrored_samples_are_left_handed(model, frames, monkeypatch):
     stand_in(monkeypatch, frames, lambda samples: samples * [1.0, 1.0, -1.0])
     result = evaluate(model, frames, n_samples=2)
-    assert result.right_handed == 0.0
+    assert result.correct_chirality == 0.0
     assert result.valid_all == 1.0  # bond graphs do not see hands
 
 
@@ -214,9 +214,11 @@ def without_stereocentres():
 
 def test_no_stereocentres_have_no_hand(frames, tmp_path):
     result = evaluate(without_stereocentres(), frames, n_frames=2, n_samples=2)
-    assert math.isnan(result.right_handed)
+    assert math.isnan(result.correct_chirality)
     result.to_json(tmp_path / "numbers.json")
-    assert json.loads((tmp_path / "numbers.json").read_text())["right_handed"] is None
+    assert (
+        json.loads((tmp_path / "numbers.json").read_text())["correct_chirality"] is None
+    )
 
 
 def test_numbers_are_written_and_shown(model, frames, monkeypatch, tmp_path):

@@ -10,16 +10,16 @@ from openmm_cgvae import load_model
 from openmm_cgvae.backmapping.backmapper import Backmapper
 from openmm_cgvae.backmapping.model_choice.bead_matching import find_molecules
 from openmm_cgvae.backmapping.model_choice.recognition import recognise
-from openmm_cgvae.backmapping.packing import fit_together
+from openmm_cgvae.backmapping.packing import choose_non_overlapping
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.mapping.replicas import (
     beside,
-    intermolecular_contacts,
     part_of,
-    particle_table,
     repeat,
 )
+from openmm_cgvae.metrics import intermolecular_contacts
 from openmm_cgvae.molecules import AtomTable
+from openmm_cgvae.molecules.particle_table import particle_table
 
 SAME = 1e-4  # [A], decoded with others; beads are float32
 TRICLINIC = np.array([40, 42, 44, 70, 80, 100], dtype=np.float32)
@@ -387,9 +387,9 @@ class TestPacking:
         a, c = [[[0.0, 0, 0]]] * 2, [[[6.0, 0, 0]]] * 2
         b = [[[1.0, 0, 0]], [[4.0, 0, 0]]]
         candidates = np.stack([a, b, c], axis=1)
-        assert fit_together(candidates).tolist() == [0, 1, 0]
+        assert choose_non_overlapping(candidates).tolist() == [0, 1, 0]
         box = np.array([6.5, 50, 50, 90, 90, 90])  # A and C are neighbours now
-        assert fit_together(candidates, box).tolist() == [0, 1, 0]
+        assert choose_non_overlapping(candidates, box).tolist() == [0, 1, 0]
 
     @given(seed=st.integers(0, 999), k=st.integers(1, 4), n=st.integers(1, 5))
     @settings(deadline=None, max_examples=25)
@@ -397,7 +397,7 @@ class TestPacking:
         generator = np.random.default_rng(seed)
         box = np.array([9, 9, 9, 70, 80, 100], dtype=np.float32)
         candidates = generator.uniform(0, 8, (k, n, 3, 3))
-        chosen = fit_together(candidates, box)
+        chosen = choose_non_overlapping(candidates, box)
 
         def overlap(which):
             atoms = candidates[which, np.arange(n)].reshape(-1, 3).astype(np.float32)
@@ -422,7 +422,7 @@ class TestPacking:
     )
     def test_refuses(self, shape, cutoff, sentence):
         with pytest.raises(ValueError, match=sentence):
-            fit_together(np.zeros(shape), cutoff=cutoff)
+            choose_non_overlapping(np.zeros(shape), cutoff=cutoff)
 
     def test_samples_are_candidates_and_collide_less(self, model):
         _, beads = scattered(8, model.mapping, spacing=6.0)

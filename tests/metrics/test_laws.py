@@ -18,7 +18,7 @@ from openmm_cgvae.metrics import (
     close_pairs,
     compare_bond_graphs,
     count_clashes,
-    count_threaded_rings,
+    count_pierced_rings,
     covalent_radii,
     dihedral_angles,
     energy_score,
@@ -302,7 +302,7 @@ class TestContacts:
         moved = isometry(rng, reflects=reflects)(atoms)
         for turn in (0, 2):
             rings = [tuple(np.roll(np.arange(6), turn).tolist())]
-            counts = count_threaded_rings(np.stack([atoms, moved]), rings, bonds)
+            counts = count_pierced_rings(np.stack([atoms, moved]), rings, bonds)
             assert counts.tolist() == [int(deepest < 0)] * 2
 
 

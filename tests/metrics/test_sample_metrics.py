@@ -130,7 +130,7 @@ def test_errors_of_bonds_and_angles_by_hand():
     assert numbers["bond_angle_error"] == pytest.approx(60.0)
     assert numbers["bond_angle_error_of_data"] == pytest.approx(0.0, abs=1e-6)
     assert "jsd_chi" not in numbers
-    assert math.isnan(numbers["right_handed"])
+    assert math.isnan(numbers["correct_chirality"])
 
 
 def test_divergence_of_torsions_by_hand(table, truth):

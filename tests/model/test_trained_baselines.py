@@ -159,8 +159,10 @@ def test_the_paper_s_preset_is_table_3():
 
 
 def test_a_baseline_is_not_polished():
-    with pytest.raises(ValueError, match="`polish_epochs` is 3 but the baseline 'mlp'"):
-        configure("fast", {"model": "mlp"}, {"polish_epochs": 3})
+    with pytest.raises(
+        ValueError, match="`fine_tuning_epochs` is 3 but the baseline 'mlp'"
+    ):
+        configure("fast", {"model": "mlp"}, {"fine_tuning_epochs": 3})
 
 
 def test_an_unknown_model_is_refused():
@@ -170,7 +172,7 @@ def test_an_unknown_model_is_refused():
 
 def test_a_run_from_before_the_baselines_goes_on(tmp_path):
     small = {"n_channels": 12, "n_radial": 3, "prior_layers": 1, "decoder_layers": 1}
-    options = {"n_epochs": 1, "polish_epochs": 0}
+    options = {"n_epochs": 1, "fine_tuning_epochs": 0}
     whole = trained("cgvae", tmp_path, small, **options)
     note = tmp_path / "settings.json"
     settings = json.loads(note.read_text())

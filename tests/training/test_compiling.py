@@ -33,8 +33,12 @@ class Losses:
         return CompiledLosses(self.losses, self.model.parameters())
 
 
-def short(compiles=None, polish_epochs=0):
-    options = {"n_epochs": 1, "batch_size": 32, "polish_epochs": polish_epochs}
+def short(compiles=None, fine_tuning_epochs=0):
+    options = {
+        "n_epochs": 1,
+        "batch_size": 32,
+        "fine_tuning_epochs": fine_tuning_epochs,
+    }
     model = train(
         trembling(120),
         Mapping(BEADS),
@@ -122,14 +126,14 @@ def test_long_trainings_are_compiled_where_there_is_a_compiler(monkeypatch):
 
 def test_a_training_that_is_long_enough_is_compiled(compiler, monkeypatch):
     made = compiler()
-    expected = short(polish_epochs=1)
+    expected = short(fine_tuning_epochs=1)
     assert not made
     monkeypatch.setattr(compiling, "FEWEST_STEPS", 1)
-    torch.testing.assert_close(short(polish_epochs=1), expected)
+    torch.testing.assert_close(short(fine_tuning_epochs=1), expected)
     n_steps = len(made)
     assert n_steps
     # One process may train one model after another.
-    torch.testing.assert_close(short(polish_epochs=1), expected)
+    torch.testing.assert_close(short(fine_tuning_epochs=1), expected)
     assert len(made) == 2 * n_steps
 
 

@@ -15,14 +15,14 @@ from openmm_cgvae.model.checkpoint import load_file, read_header, save_model
 from openmm_cgvae.model.graphs import MoleculeGraph, atom_types_of
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.training import TrainingMolecule, train_many
-from openmm_cgvae.training.many_molecules_data import ManyMolecules
+from openmm_cgvae.training.many_molecules_data import MolecularDataset
 
 SMALL = {
     "n_channels": 28,
     "n_radial": 4,
     "prior_layers": 1,
     "decoder_layers": 1,
-    "settling_steps": 60,
+    "refinement_steps": 60,
     "n_latents": 8,
 }
 
@@ -63,7 +63,7 @@ def data_of(molecules, n_beads=40):
     words = sorted(
         {w for m in molecules for w in atom_types_of(m.atom_table, "identity")}
     )
-    return ManyMolecules.prepare(molecules, words, n_beads, seed=1)
+    return MolecularDataset.prepare(molecules, words, n_beads, seed=1)
 
 
 def test_batches_hold_about_as_many_beads_each(molecules):
@@ -129,7 +129,7 @@ def test_a_molecule_is_made_from_its_beads(model, chignolin):
     assert np.abs(mapping.project(made) - beads[:, None]).max() < 1e-9
     # What the first is ready for is not what the other is.
     assert model.molecule is None
-    assert model.settling is None
+    assert model.refinement is None
     assert ready.decoder is model.decoder
 
 
@@ -199,7 +199,9 @@ def test_a_run_that_was_stopped_goes_on(model, molecules, tmp_path):
             raise StoppedError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ManyMolecules, "batches", _stopping(ManyMolecules.batches, stop))
+        patch.setattr(
+            MolecularDataset, "batches", _stopping(MolecularDataset.batches, stop)
+        )
         with pytest.raises(StoppedError):
             train_many(molecules, "residue", training_options=settings, **options)
     again = train_many(molecules, "residue", training_options=settings, **options)

@@ -12,10 +12,10 @@ from openmm_cgvae.model import CGVAE
 from openmm_cgvae.model.checkpoint import load_file, save_model
 from openmm_cgvae.molecules.frames import Frames
 from openmm_cgvae.training import TrainingConfig, TrainingData, train
-from openmm_cgvae.training.prior_temperature import best_widening
+from openmm_cgvae.training.prior_temperature import best_temperature
 
 N_ATOMS, TREMBLING = 22, 0.1  # [A]
-SHORT = {"n_epochs": 1, "polish_epochs": 0, "batch_size": 64}
+SHORT = {"n_epochs": 1, "fine_tuning_epochs": 0, "batch_size": 64}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_it_makes_up_for_what_samples_lack_in_spread(universe, share, factor):
     model.__class__ = Trembling
     model.prior.forward = lambda _: SimpleNamespace(draw=lambda noise: noise)
     model.mean, model.share = data.atom_positions[data.train].mean(0), share
-    assert best_widening(model, data, seed=0) == pytest.approx(factor, abs=0.15)
+    assert best_temperature(model, data, seed=0) == pytest.approx(factor, abs=0.15)
 
 
 def test_training_widens_where_it_is_asked_and_the_file_knows(universe, tmp_path):
@@ -59,20 +59,20 @@ def test_training_widens_where_it_is_asked_and_the_file_knows(universe, tmp_path
             progress=False,
         )
 
-    plain, widened = trained(), trained(widens_prior=True)
-    assert plain.config.prior_widening == 1.0
+    plain, widened = trained(), trained(fits_prior_temperature=True)
+    assert plain.config.prior_temperature == 1.0
     for name, weights in plain.state_dict().items():
         assert torch.equal(weights, widened.state_dict()[name])
     widened.config = type(widened.config)(
-        **{**vars(widened.config), "prior_widening": 1.7}
+        **{**vars(widened.config), "prior_temperature": 1.7}
     )
     save_model(widened, tmp_path / "wide.cgvae")
     again = load_file(tmp_path / "wide.cgvae")
-    assert again.config.prior_widening == 1.7
+    assert again.config.prior_temperature == 1.7
 
 
 def test_samples_are_those_of_wider_noise():
-    plain, wide = untrained(), untrained(prior_widening=1.5)
+    plain, wide = untrained(), untrained(prior_temperature=1.5)
     beads = np.random.default_rng(0).normal(size=(2, 3, 3)).astype(np.float32)
     batch = plain.graph().batch(torch.from_numpy(beads))
     noise = torch.randn(batch.n_beads, plain.n_latents)
@@ -82,5 +82,7 @@ def test_samples_are_those_of_wider_noise():
 
 
 def test_the_setting_is_yes_or_no():
-    with pytest.raises(ValueError, match="`widens_prior` is 1 but must be a bool"):
-        TrainingConfig(widens_prior=1)
+    with pytest.raises(
+        ValueError, match="`fits_prior_temperature` is 1 but must be a bool"
+    ):
+        TrainingConfig(fits_prior_temperature=1)

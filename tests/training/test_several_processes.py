@@ -17,7 +17,7 @@ from openmm_cgvae.model.graphs import MoleculeGraph, atom_types_of
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.frames import Frames
 from openmm_cgvae.training import TrainingConfig, TrainingData, train
-from openmm_cgvae.training.trainer_options import checked_places
+from openmm_cgvae.training.trainer_options import checked_trainer_options
 
 N_FRAMES, BATCH_SIZE = 50, 16
 
@@ -70,8 +70,8 @@ def test_more_processes_than_frames(data, n_ranks):
 
 
 def test_one_device_needs_nothing():
-    assert checked_places(None, None) == {}
-    assert checked_places({"accelerator": "cpu", "devices": 1}, None) == {
+    assert checked_trainer_options(None, None) == {}
+    assert checked_trainer_options({"accelerator": "cpu", "devices": 1}, None) == {
         "accelerator": "cpu",
         "devices": 1,
     }
@@ -79,7 +79,7 @@ def test_one_device_needs_nothing():
 
 def test_a_strategy_of_ones_own_is_kept():
     options = {"devices": 2, "strategy": "fsdp"}
-    assert checked_places(options, "run") == options
+    assert checked_trainer_options(options, "run") == options
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def options(n_devices=2):
         "training_options": {
             "n_epochs": 3,
             "flow_epochs": 2,
-            "polish_epochs": 0,
+            "fine_tuning_epochs": 0,
             "batch_size": 16,
             "learning_rate": 5e-3,
             "n_folds": 10,

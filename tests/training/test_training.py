@@ -44,7 +44,7 @@ def mapping():
 
 def short(universe, mapping, folder=None, model=None, compiles=None, **options):
     defaults = {"n_epochs": 3, "batch_size": 32, "learning_rate": 5e-3}
-    defaults["polish_epochs"] = 0
+    defaults["fine_tuning_epochs"] = 0
     return train(
         universe,
         mapping,
@@ -521,7 +521,7 @@ def test_training_warns_of_nothing_but_what_lightning_cannot_help(universe, mapp
     assert [str(warning.message) for warning in ours] == []
 
 
-STAGES = {"n_epochs": 1, "flow_epochs": 2, "prior_epochs": 2, "polish_epochs": 2}
+STAGES = {"n_epochs": 1, "flow_epochs": 2, "prior_epochs": 2, "fine_tuning_epochs": 2}
 
 
 @pytest.mark.parametrize("form", ["flow", "gaussian"])
@@ -564,7 +564,7 @@ def test_fitting_the_prior_lowers_the_divergence(universe, mapping, tmp_path, fo
 
 
 def test_polishing_mends_the_bonds_of_samples(universe, mapping, tmp_path):
-    short(universe, mapping, tmp_path, n_epochs=2, polish_epochs=6)
+    short(universe, mapping, tmp_path, n_epochs=2, fine_tuning_epochs=6)
     name = "validation/strain_of_samples"
     with (tmp_path / "polish" / "metrics.csv").open(newline="") as file:
         errors = [float(row[name]) for row in csv.DictReader(file)]
@@ -573,7 +573,7 @@ def test_polishing_mends_the_bonds_of_samples(universe, mapping, tmp_path):
 
 def test_a_run_killed_while_polishing_goes_on(universe, mapping, tmp_path, monkeypatch):
     expected = short(universe, mapping, tmp_path / "whole", **STAGES)
-    step = stages.Polish.training_step
+    step = stages.DecoderFineTuning.training_step
 
     def dying_step(self, batch, index):
         if self.current_epoch == 1:
@@ -581,7 +581,7 @@ def test_a_run_killed_while_polishing_goes_on(universe, mapping, tmp_path, monke
         return step(self, batch, index)
 
     with monkeypatch.context() as patch:
-        patch.setattr(stages.Polish, "training_step", dying_step)
+        patch.setattr(stages.DecoderFineTuning, "training_step", dying_step)
         with pytest.raises(ConnectionAbortedError):
             short(universe, mapping, tmp_path / "killed", **STAGES)
     found = short(universe, mapping, tmp_path / "killed", **STAGES)
@@ -589,7 +589,7 @@ def test_a_run_killed_while_polishing_goes_on(universe, mapping, tmp_path, monke
 
 
 def test_polishing_makes_room_in_samples(universe, mapping, tmp_path):
-    options = {"n_epochs": 2, "polish_epochs": 6, "contact_weight": 5.0}
+    options = {"n_epochs": 2, "fine_tuning_epochs": 6, "contact_weight": 5.0}
     short(universe, mapping, tmp_path, **options)
     with (tmp_path / "polish" / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -598,12 +598,12 @@ def test_polishing_makes_room_in_samples(universe, mapping, tmp_path):
 
 
 def test_settling_knows_the_distances_of_the_training_frames(universe, mapping):
-    model = short(universe, mapping, None, {"settling_steps": 5}, n_epochs=1)
+    model = short(universe, mapping, None, {"refinement_steps": 5}, n_epochs=1)
     pairs = model.graph().close_pairs.tolist()
     bonds = {tuple(bond) for bond in model.atom_table.bonds.tolist()}
     lengths = [
         float(mean)
-        for pair, mean in zip(pairs, model.settling.mean, strict=True)
+        for pair, mean in zip(pairs, model.refinement.mean, strict=True)
         if tuple(pair) in bonds
     ]
     assert 0.8 < min(lengths) < max(lengths) < 1.7

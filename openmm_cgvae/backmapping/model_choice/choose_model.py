@@ -21,7 +21,7 @@ FEWEST_BEADS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class ModelChoice:
     """A model and the beads it is for.
 
     Parameters
@@ -39,12 +39,12 @@ class Fit:
     notes: tuple[str, ...] = ()
 
 
-def fit_model(
+def choose_model(
     beads: "mda.AtomGroup | ProteinBeads",
     model: "Model | str | os.PathLike[str] | None",
     *,
     allows_others: bool,
-) -> Fit:
+) -> ModelChoice:
     """Choose a model for beads and find its molecules among them.
 
     Parameters
@@ -59,7 +59,7 @@ def fit_model(
 
     Returns
     -------
-    Fit
+    ModelChoice
         Model and beads.
 
     Raises
@@ -90,7 +90,7 @@ def fit_model(
         return _fit_protein(protein, model, allows_others=allows_others)
     found = recognise(beads, model, allows_others=allows_others)
     check_bonds(found)
-    return Fit(model, found)
+    return ModelChoice(model, found)
 
 
 def _is_for_many(model: Model) -> bool:
@@ -117,7 +117,7 @@ def _protein_or(error: LookupError, beads: "mda.AtomGroup") -> ProteinBeads:
 
 def _fit_protein(
     protein: ProteinBeads, model: Model | None, *, allows_others: bool
-) -> Fit:
+) -> ModelChoice:
     if model is None:
         model = find_model_of_family(protein.family)
     if _family_of(model) != protein.family:
@@ -144,4 +144,4 @@ def _fit_protein(
     ready = model.for_molecule(molecule) if isinstance(model, CGVAE) else model
     is_reordered = bool((np.diff(protein.known.indices) < 0).any())
     found = FoundMolecules(protein.known, others, 1, is_reordered)
-    return Fit(ready, found, protein.notes)
+    return ModelChoice(ready, found, protein.notes)

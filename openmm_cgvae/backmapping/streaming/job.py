@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from openmm_cgvae.backmapping.bead_reader import BadFrameError, Beads
-from openmm_cgvae.backmapping.packing import fitted_samples
+from openmm_cgvae.backmapping.packing import non_overlapping_samples
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.backmapping.streaming.block_reader import BeadBlock, BlockReader
 from openmm_cgvae.backmapping.streaming.block_writer import write_block
@@ -41,8 +41,8 @@ class Job:
         The model.
     batch_size : int
         Structures decoded at once.
-    spread : float
-        How far latents stray, see `sampling.Sampler`.
+    temperature : float
+        Factor on the noise of the latents, see `sampler.Sampler`.
     frames : range
         Numbers of the frames.
     frames_per_block : int
@@ -70,7 +70,7 @@ class Job:
     beads: Beads
     model: Model
     batch_size: int
-    spread: float
+    temperature: float
     frames: range
     frames_per_block: int
     n: int
@@ -134,7 +134,7 @@ class Job:
         if n_frames:
             if self.candidates > 1:
                 boxes = [box if box[:3].any() else None for box in beads.boxes]
-                made = fitted_samples(made, self.candidates, boxes)
+                made = non_overlapping_samples(made, self.candidates, boxes)
             atoms = made.reshape(n_frames, self.n, -1, 3)
             if beads.others.size:
                 others = np.repeat(beads.others[:, None], self.n, axis=1)
@@ -170,7 +170,7 @@ class Job:
 
     @cached_property
     def _sampler(self) -> Sampler:
-        return Sampler(self.model, self.batch_size, self.spread)
+        return Sampler(self.model, self.batch_size, self.temperature)
 
     @cached_property
     def _reader(self) -> BlockReader:

@@ -291,7 +291,7 @@ def _settings(job: Job, outputs: list[Path]) -> dict[str, Any]:
         "candidates": job.candidates,
         "seed": job.seed,
         "correlation": job.correlation,
-        "spread": job.spread,
+        "temperature": job.temperature,
         "beads": hashlib.sha256(group.indices.tobytes()).hexdigest(),
         "kept": hashlib.sha256(job.beads.others.indices.tobytes()).hexdigest(),
         "trajectory": [

@@ -26,12 +26,12 @@ _PUBLISHED_NETWORK = {
 }
 _PUBLISHED_TRAINING = {"learning_rate": 1e-3, "schedule": "cosine"}
 # Without the divergence the prior learns nothing: there are no samples to polish.
-_AUTO_ENCODER = {"kl_weight": 0.0, "polish_epochs": 0}
+_AUTO_ENCODER = {"kl_weight": 0.0, "fine_tuning_epochs": 0}
 
 Options = dict[str, Any]
 
 # Random cuts leave beads of one atom beside beads of a dozen: more channels and steps.
-_FINE_BEADS: Options = {"n_channels": 128, "n_epochs": 24, "settling_steps": 60}
+_FINE_BEADS: Options = {"n_channels": 128, "n_epochs": 24, "refinement_steps": 60}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +68,13 @@ SYSTEMS = {
             mappings={3: "residues", 5: "peptide-units", 8: "peptide-units:split"},
             published_training={"n_epochs": 6},
             # A third of the epochs of the shipped models, and settling for a polish.
-            model_options={"fast": {"settling_steps": 30}},
+            model_options={"fast": {"refinement_steps": 30}},
             training_options={
-                "fast": {"n_epochs": 36, "polish_epochs": 0, "widens_prior": True}
+                "fast": {
+                    "n_epochs": 36,
+                    "fine_tuning_epochs": 0,
+                    "fits_prior_temperature": True,
+                }
             },
             options_of_beads={
                 ("fast", 5): {"kl_weight": 5e-4},
@@ -100,7 +104,7 @@ SYSTEMS = {
                     "encoder": "bonded_frames",
                     "decoder": "bonded_frames",
                     "prior_input": "bonded_frames",
-                    "settling_steps": 30,
+                    "refinement_steps": 30,
                 },
             },
             training_options={
@@ -112,10 +116,10 @@ SYSTEMS = {
                 },
                 "fast": {
                     "n_epochs": 16,
-                    "polish_epochs": 0,
+                    "fine_tuning_epochs": 0,
                     "batch_size": 32,
                     "kl_weight": 5e-3,
-                    "widens_prior": True,
+                    "fits_prior_temperature": True,
                 },
             },
             published_training={"batch_size": 16, "n_epochs": 3},
@@ -342,7 +346,7 @@ class BenchmarkConfig:
             n_samples=3,
             n_relaxed=2,
             training_options=self.training_options
-            | {"n_epochs": 2, "polish_epochs": 1, "flow_epochs": 1},
+            | {"n_epochs": 2, "fine_tuning_epochs": 1, "flow_epochs": 1},
         )
 
 

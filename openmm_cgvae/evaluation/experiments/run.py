@@ -15,7 +15,7 @@ import torch
 from tqdm.auto import tqdm
 
 from openmm_cgvae._runtime.atomic_files import written_whole
-from openmm_cgvae._version import __version__
+from openmm_cgvae._runtime.version import __version__
 from openmm_cgvae.evaluation.evaluation import evaluate
 from openmm_cgvae.evaluation.experiments.mappings import make_mapping
 from openmm_cgvae.evaluation.experiments.plan import BenchmarkConfig, Cell

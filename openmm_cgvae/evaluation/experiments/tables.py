@@ -47,7 +47,7 @@ _BESIDE = {
     "bond_angle_error_of_data": "bond angles off [deg]",
     "clashes_heavy": "clashes of heavy atoms in a sample",
     "clashes_all": "clashes of any atoms in a sample",
-    "right_handed": "right-handed stereocentres",
+    "correct_chirality": "right-handed stereocentres",
     "jsd_phi_psi": "JSD of φ, ψ [bit]",
     "jsd_phi_psi_by_chance": "JSD of φ, ψ, by chance [bit]",
     "jsd_chi": "JSD of χ [bit]",

@@ -10,7 +10,7 @@ from string import Template
 import numpy as np
 
 from openmm_cgvae._runtime.atomic_files import written_whole
-from openmm_cgvae._version import __version__
+from openmm_cgvae._runtime.version import __version__
 from openmm_cgvae.evaluation.html_report.tables import check_table, sample_table
 from openmm_cgvae.evaluation.html_report.torsion_maps import ramachandran_map
 from openmm_cgvae.structures.ensemble import AtomisticEnsemble, Relaxation

@@ -21,7 +21,7 @@ N_NUMBERS = N_REFERENCES * (4 + N_RELATIONS)
 
 
 @dataclass(frozen=True, eq=False)
-class BeadFrames:
+class LocalFrames:
     """What the neighbours by bonds say of the surroundings of every bead.
 
     Parameters
@@ -38,7 +38,7 @@ class BeadFrames:
     description: Float[Tensor, "n_beads n_numbers"]
 
     @classmethod
-    def of(cls, batch: GraphBatch) -> "BeadFrames":
+    def of(cls, batch: GraphBatch) -> "LocalFrames":
         """Make the frames of a batch.
 
         A bead's references, see `graphs.MoleculeGraph`, stand in an order that the
@@ -53,7 +53,7 @@ class BeadFrames:
 
         Returns
         -------
-        BeadFrames
+        LocalFrames
             Axes and description.
         """
         beads = batch.bead_positions
@@ -91,7 +91,7 @@ class BeadFeatures(nn.Module):
         self.network = mlp(n_channels + N_NUMBERS, n_channels, n_channels)
 
     def forward(
-        self, batch: GraphBatch, frames: BeadFrames
+        self, batch: GraphBatch, frames: LocalFrames
     ) -> Float[Tensor, "n_beads n_channels"]:
         """Give the features of every bead."""
         made_of = composition(self.embedding.weight / self.pool_degree, batch)

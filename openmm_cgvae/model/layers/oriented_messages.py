@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from openmm_cgvae.model.config import Messages, ModelConfig
 from openmm_cgvae.model.graphs import GraphBatch, radius_edges
 from openmm_cgvae.model.layers.basis import RadialBasis
-from openmm_cgvae.model.layers.bonded_frames import BeadFrames
+from openmm_cgvae.model.layers.bonded_frames import LocalFrames
 from openmm_cgvae.model.layers.messages import SMALLEST_SQUARE, InvariantMessage, mlp
 from openmm_cgvae.model.layers.neighbour_sums import Neighbourhood, bead_graph
 
@@ -63,7 +63,7 @@ class OrientedEdges:
         distances = torch.sqrt((steps**2).sum(-1) + SMALLEST_SQUARE)
         directions = (steps / distances[:, None])[:, None]  # [n_edges, 1, xyz]
         # The first frame of a bead is that of its two nearest neighbours by bonds.
-        frames = BeadFrames.of(batch).axes[..., :3]  # [n_beads, xyz, axis]
+        frames = LocalFrames.of(batch).axes[..., :3]  # [n_beads, xyz, axis]
         here, there = frames[receivers], frames[senders]
         radial = basis(distances)
         numbers = [

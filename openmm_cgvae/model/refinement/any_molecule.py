@@ -1,4 +1,4 @@
-"""Settling of any molecule, by what is known of the kinds of its atoms."""
+"""MoleculeRefinement of any molecule, by what is known of the kinds of its atoms."""
 
 import numpy as np
 import torch
@@ -9,11 +9,11 @@ from openmm_cgvae.model.base import Molecule
 from openmm_cgvae.model.graphs import GraphBatch
 from openmm_cgvae.model.refinement.geometry_statistics import (
     N_BONDS_OF_PAIRS,
-    Geometry,
-    centre_kinds,
+    GeometryStatistics,
+    atom_pair_types,
     contact_classes,
     contacts_within,
-    pair_kinds,
+    stereocentre_types,
 )
 
 N_NATURAL_DEVIATIONS = 2.0  # so far from their means things are left alone
@@ -26,7 +26,7 @@ SMALLEST_DISTANCE = 1e-2  # [A]
 HYDROGEN_GIVES, HEAVY_GIVES = 1.0, 0.3
 
 
-class KindSettling(nn.Module):
+class TransferableRefinement(nn.Module):
     """Steps that take strain, wrong hands and clashes off a structure of a molecule.
 
     In each step every atom is moved by the mean of what is asked of it: distances up
@@ -37,7 +37,7 @@ class KindSettling(nn.Module):
 
     Parameters
     ----------
-    geometry : Geometry
+    geometry : GeometryStatistics
         What is known of kinds of atoms.
     molecule : Molecule
         The molecule.
@@ -45,7 +45,9 @@ class KindSettling(nn.Module):
         Number of steps.
     """
 
-    def __init__(self, geometry: Geometry, molecule: Molecule, n_steps: int) -> None:
+    def __init__(
+        self, geometry: GeometryStatistics, molecule: Molecule, n_steps: int
+    ) -> None:
         super().__init__()
         table, mapping = molecule.atom_table, molecule.mapping
         self.n_steps = n_steps
@@ -191,13 +193,13 @@ def _crowding(
 
 
 def _known_pairs(
-    geometry: Geometry, molecule: Molecule
+    geometry: GeometryStatistics, molecule: Molecule
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Give the pairs whose kind is known, their mean distances and their room."""
     pairs = molecule.atom_table.pairs_within(N_BONDS_OF_PAIRS)
     rank = {word: number for number, word in enumerate(geometry.kinds.pairs)}
     kinds = np.array(
-        [rank.get(word, -1) for word in pair_kinds(molecule.atom_table, pairs)],
+        [rank.get(word, -1) for word in atom_pair_types(molecule.atom_table, pairs)],
         dtype=np.int64,
     )
     known = torch.from_numpy(kinds[kinds >= 0])
@@ -205,12 +207,14 @@ def _known_pairs(
     return torch.from_numpy(pairs[kinds >= 0]), geometry.pair_mean[known], room
 
 
-def _known_centres(geometry: Geometry, molecule: Molecule) -> tuple[Tensor, Tensor]:
+def _known_centres(
+    geometry: GeometryStatistics, molecule: Molecule
+) -> tuple[Tensor, Tensor]:
     """Give the stereocentres whose kind is known, and the least volume of each."""
     table = molecule.atom_table
     rank = {word: number for number, word in enumerate(geometry.kinds.centres)}
     kinds = np.array(
-        [rank.get(word, -1) for word in centre_kinds(table)], dtype=np.int64
+        [rank.get(word, -1) for word in stereocentre_types(table)], dtype=np.int64
     )
     known = torch.from_numpy(kinds[kinds >= 0])
     room = N_NATURAL_DEVIATIONS * geometry.volume_deviation[known]

@@ -1,4 +1,4 @@
-"""Geometry: what lengths, hands and contacts are like for kinds of atoms, anywhere."""
+"""Geometry statistics of atom types: lengths, chirality, contacts of any molecule."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ FEWEST = 20  # times a kind has to be seen
 
 
 @dataclass(frozen=True)
-class Kinds:
+class AtomPairTypes:
     """What a model for many molecules is for: its beads, and kinds of atoms it knows.
 
     Parameters
@@ -42,24 +42,25 @@ class Kinds:
     centres: tuple[str, ...] = ()
 
 
-class Geometry(nn.Module):
+class GeometryStatistics(nn.Module):
     """Lengths, hands and contacts by kinds of atoms, learned from data.
 
-    What a molecule needs to know for its structures to be settled, see
-    `kind_settling.KindSettling`, also if it is none of those that were learned from.
+    What the geometry refinement of a molecule needs, see
+    `any_molecule.TransferableRefinement`, also if it is none of those learned from.
 
     Parameters
     ----------
-    kinds : Kinds
+    kinds : AtomPairTypes
         What there is to know.
 
     Examples
     --------
-    >>> Geometry(Kinds("alpha-carbon", pairs=("ALA CA CB",))).pair_mean.shape
+    >>> types = AtomPairTypes("alpha-carbon", pairs=("ALA CA CB",))
+    >>> GeometryStatistics(types).pair_mean.shape
     torch.Size([1])
     """
 
-    def __init__(self, kinds: Kinds) -> None:
+    def __init__(self, kinds: AtomPairTypes) -> None:
         super().__init__()
         self.kinds = kinds
         for name, n_kinds in (("pair", kinds.pairs), ("volume", kinds.centres)):
@@ -76,7 +77,7 @@ class Geometry(nn.Module):
     @classmethod
     def learned(
         cls, beads: str, molecules: Iterable[tuple[AtomTable, np.ndarray]]
-    ) -> "Geometry":
+    ) -> "GeometryStatistics":
         """Learn from structures of many molecules.
 
         Parameters
@@ -88,7 +89,7 @@ class Geometry(nn.Module):
 
         Returns
         -------
-        Geometry
+        GeometryStatistics
             Means and deviations of each kind that is seen often enough, and the
             distances below which contacts are rare.
         """
@@ -102,11 +103,11 @@ class Geometry(nn.Module):
             near = np.isin(_codes(index, table.n_atoms), bonded)
             steps = frames[:, index[:, 0]] - frames[:, index[:, 1]]
             lengths = np.linalg.norm(steps, axis=-1)
-            for column, word in enumerate(pair_kinds(table, index)):
+            for column, word in enumerate(atom_pair_types(table, index)):
                 pairs[word].add(lengths[:, column])
                 is_near[word] = is_near.get(word, False) or bool(near[column])
             for centre, word in zip(
-                table.stereocentres, centre_kinds(table), strict=True
+                table.stereocentres, stereocentre_types(table), strict=True
             ):
                 centres[word].add(_volumes(frames, centre))
             _collect_contacts(contacts, table, frames[:MOST_FRAMES])
@@ -117,7 +118,7 @@ class Geometry(nn.Module):
             and (is_near[word] or moments.deviation < LARGEST_DEVIATION)
         }
         known = {w: m for w, m in sorted(centres.items()) if m.n >= FEWEST}
-        geometry = cls(Kinds(beads, tuple(kept), tuple(known)))
+        geometry = cls(AtomPairTypes(beads, tuple(kept), tuple(known)))
         for name, moments in (("pair", kept), ("volume", known)):
             each = list(moments.values())
             getattr(geometry, f"{name}_mean").copy_(_tensor(m.mean for m in each))
@@ -152,7 +153,7 @@ class _Moments:
         return float(np.sqrt(max(0.0, self.squares / self.n - self.mean**2)))
 
 
-def pair_kinds(table: AtomTable, pairs: np.ndarray) -> list[str]:
+def atom_pair_types(table: AtomTable, pairs: np.ndarray) -> list[str]:
     """Name the kind of every pair of atoms.
 
     Parameters
@@ -181,7 +182,7 @@ def pair_kinds(table: AtomTable, pairs: np.ndarray) -> list[str]:
     return words
 
 
-def centre_kinds(table: AtomTable) -> list[str]:
+def stereocentre_types(table: AtomTable) -> list[str]:
     """Name the kind of every stereocentre by its residue and its neighbours."""
     return [
         " ".join(

@@ -1,4 +1,4 @@
-"""Settling: atoms move until no distance is one that the data never show."""
+"""MoleculeRefinement: atoms move until no distance is one that the data never show."""
 
 import torch
 from jaxtyping import Float, Int
@@ -17,7 +17,7 @@ STEPS_OF_A_LIST = 5
 FRAMES_AT_ONCE = 256
 
 
-class Settling(nn.Module):
+class MoleculeRefinement(nn.Module):
     """Steps that take away what is wrong with the bonds and contacts of a structure.
 
     What a decoder makes of latents that no encoder gave has bonds too long and atoms
@@ -38,7 +38,7 @@ class Settling(nn.Module):
 
     Examples
     --------
-    >>> settling = Settling(n_pairs=1, n_atoms=2, n_steps=50)
+    >>> settling = MoleculeRefinement(n_pairs=1, n_atoms=2, n_steps=50)
     >>> settling.learn(torch.tensor([[[0.0, 0, 0], [1.5, 0, 0]]]),
     ...                torch.tensor([[0, 1]]))
     >>> settling.mean

@@ -22,7 +22,7 @@ from openmm_cgvae.simulation.molecule_sets.missing_atoms import (
 )
 from openmm_cgvae.simulation.molecule_sets.molecule_set import Made, MoleculeSet
 from openmm_cgvae.simulation.molecule_sets.short_dynamics import Dynamics, sample_frames
-from openmm_cgvae.simulation.molecule_sets.stereochemistry import UnsoundError
+from openmm_cgvae.simulation.molecule_sets.stereochemistry import StereochemistryError
 from openmm_cgvae.simulation.reference.dynamics import create_simulation
 
 __all__ = ["PROTEIN_DYNAMICS", "chosen_fragments", "simulate_proteins"]
@@ -191,7 +191,7 @@ def _simulate(
     """Simulate a fragment, or the longer part of it beside a residue that is wrong."""
     try:
         return _simulated(fragment, seed, dynamics, platform)
-    except UnsoundError as error:
+    except StereochemistryError as error:
         wrong = error.problem.residue
         part = None if wrong is None or not n_cuts else longer_part(fragment, wrong)
         if part is None:

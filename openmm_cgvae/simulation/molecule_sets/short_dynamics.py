@@ -7,8 +7,8 @@ from openmm import app, unit
 
 from openmm_cgvae.simulation.molecule_sets.stereochemistry import (
     Problem,
-    Soundness,
-    UnsoundError,
+    StereochemistryCheck,
+    StereochemistryError,
 )
 from openmm_cgvae.simulation.reference.dynamics import TIMESTEP_FS
 
@@ -97,12 +97,12 @@ def sample_frames(
 
     Raises
     ------
-    UnsoundError
+    StereochemistryError
         If there are too few sound frames.
     openmm.OpenMMException
         If the molecule flew apart.
     """
-    soundness = Soundness(simulation.topology)
+    soundness = StereochemistryCheck(simulation.topology)
     context = simulation.context
     context.setPositions(positions)
     simulation.minimizeEnergy(maxIterations=dynamics.minimiser_iterations)
@@ -120,7 +120,7 @@ def sample_frames(
         else:
             frames.append(frame)
     if len(frames) < SMALLEST_SHARE * dynamics.n_frames:
-        raise UnsoundError(
+        raise StereochemistryError(
             f"{len(problems)} of {dynamics.n_frames} frames are not sound: "
             f"in the last {problems[-1].sentence}",
             problems[-1],

@@ -1,4 +1,4 @@
-"""Soundness: whether a structure is one of L residues with trans amides."""
+"""StereochemistryCheck: whether a structure is one of L residues with trans amides."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 from MDAnalysis.lib.distances import calc_dihedrals
 from openmm import app
 
-__all__ = ["Problem", "Soundness", "UnsoundError"]
+__all__ = ["Problem", "StereochemistryCheck", "StereochemistryError"]
 
 # Neighbours of the stereocentres of L residues in an order of positive volume; that of
 # the alpha carbon is the same for all that have one.
@@ -23,7 +23,7 @@ class Problem:
     residue: int | None = None
 
 
-class UnsoundError(ValueError):
+class StereochemistryError(ValueError):
     """A molecule has too few sound frames; the problem is that of the last one."""
 
     def __init__(self, message: str, problem: Problem) -> None:
@@ -31,7 +31,7 @@ class UnsoundError(ValueError):
         self.problem = problem
 
 
-class Soundness:
+class StereochemistryCheck:
     """Which structures of a protein are fit to learn from.
 
     Heat and bad starts can turn amides cis, and bad starts can give the wrong hand.
@@ -47,7 +47,7 @@ class Soundness:
     >>> from openmm_cgvae.data import data_path
     >>> pdb = app.PDBFile(str(data_path("chignolin.pdb")))
     >>> mirrored = pdb.getPositions(asNumpy=True)._value * [-1, 1, 1]
-    >>> Soundness(pdb.topology).problem(mirrored)
+    >>> StereochemistryCheck(pdb.topology).problem(mirrored)
     Problem(sentence='TYR 2 has the wrong hand', residue=1)
     """
 

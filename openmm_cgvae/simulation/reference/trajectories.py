@@ -18,7 +18,7 @@ import openmm
 from openmm import app
 from tqdm import tqdm
 
-from openmm_cgvae._version import __version__
+from openmm_cgvae._runtime.version import __version__
 from openmm_cgvae.simulation.reference.dynamics import METHOD, create_simulation
 from openmm_cgvae.simulation.reference.settings import SimulationConfig
 from openmm_cgvae.simulation.reference.systems import basin_shares, system_named

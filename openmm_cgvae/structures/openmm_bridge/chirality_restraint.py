@@ -3,7 +3,7 @@
 import numpy as np
 import openmm
 
-__all__ = ["hold_hands"]
+__all__ = ["restrain_chirality"]
 
 # A carbon spans 2.5 A^3 with three of its arms and is never nearly flat, so the force
 # is zero for every sound structure. A flat centre costs 200 kJ/mol.
@@ -15,7 +15,9 @@ VOLUME = "ax*(by*cz-bz*cy)+ay*(bz*cx-bx*cz)+az*(bx*cy-by*cx)"
 SMALLEST_SYSTEM = 60
 
 
-def hold_hands(system: openmm.System, stereocentres: np.ndarray) -> openmm.System:
+def restrain_chirality(
+    system: openmm.System, stereocentres: np.ndarray
+) -> openmm.System:
     r"""Add a force to a System that turns stereocentres the right way and keeps them.
 
     .. math:: E = \kappa \sum \max(0, V_0 - V)^2
@@ -39,7 +41,7 @@ def hold_hands(system: openmm.System, stereocentres: np.ndarray) -> openmm.Syste
     Examples
     --------
     >>> system = openmm.System()
-    >>> hold_hands(system, np.empty((0, 4), dtype=int)).getNumForces()
+    >>> restrain_chirality(system, np.empty((0, 4), dtype=int)).getNumForces()
     0
     """
     if not len(stereocentres) or system.getNumParticles() < SMALLEST_SYSTEM:

@@ -92,7 +92,7 @@ def make_report(
         **_bonds(atom_table, positions),
         **_stereochemistry(atom_table, positions),
         **_contacts(atom_table, positions, boxes),
-        "n_threaded_rings": metrics.count_threaded_rings(
+        "n_pierced_rings": metrics.count_pierced_rings(
             positions, atom_table.rings, atom_table.bonds, boxes
         ),
         "ring_out_of_plane": _ring_out_of_plane(atom_table, positions),

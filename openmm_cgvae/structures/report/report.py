@@ -40,7 +40,7 @@ _CHECKS = (
     _Check("amide_twist", LARGEST_TWIST, "amides flat", "deg off"),
     _Check("n_clashes", 0.0, f"no clash below {CLASH_DISTANCE} A", "clashes"),
     _Check("ring_out_of_plane", FLAT_RING, "aromatic rings flat", "A off"),
-    _Check("n_threaded_rings", 0.0, "no bond through a ring", "threaded"),
+    _Check("n_pierced_rings", 0.0, "no bond through a ring", "threaded"),
     _Check("bead_residual", BEAD_TOLERANCE, "beads kept", "A off"),
 )
 _NOT_IN_ALL = ("lambda_rdkit", "lambda_heavy_rdkit")  # the 2022 radii are stricter
@@ -65,7 +65,7 @@ class Report:
         ``amide_twist``: the most any amide is from planar [deg];
         ``n_clashes`` (below 1.2 A) and ``n_contacts`` (below 2.0 A) of pairs more
         than three bonds apart, in all images if there is a box;
-        ``n_threaded_rings``: rings of up to eight atoms with a bond of other atoms
+        ``n_pierced_rings``: rings of up to eight atoms with a bond of other atoms
         through them; ``ring_out_of_plane``: root mean square distance of
         the worst aromatic ring's atoms from its plane [A]; ``bead_residual``: the
         furthest a bead is from where it was asked to be [A]. What the molecule has

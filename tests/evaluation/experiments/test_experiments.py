@@ -46,7 +46,7 @@ def tiny(**changes):
         "n_samples": 2,
         "n_relaxed": 0,
         "model_options": TINY,
-        "training_options": {"n_epochs": 1, "polish_epochs": 0},
+        "training_options": {"n_epochs": 1, "fine_tuning_epochs": 0},
     }
     return BenchmarkConfig(**{**settings, **changes})
 
@@ -132,10 +132,10 @@ def test_the_published_recipe_has_the_printed_forms_and_objective(system, preset
         forms = network.encoder, network.decoder, network.prior_input
         assert forms == ("distances", "vectors", "types")
         assert (network.atom_types, network.methyl_labels) == ("element", "as_given")
-        assert (network.likelihood, network.settling_steps) == ("fixed", 0)
+        assert (network.likelihood, network.refinement_steps) == ("fixed", 0)
         assert network.n_channels == 70
         assert training.kl_weight == 0.05
-        assert (training.polish_epochs, training.n_epochs) == (0, 3)
+        assert (training.fine_tuning_epochs, training.n_epochs) == (0, 3)
 
 
 def test_settings_of_chignolin_are_those_of_table_4():

@@ -7,8 +7,8 @@ from laws import assert_equivariant, assert_same, random_isometry
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import Molecule
 from openmm_cgvae.model.graphs import MoleculeGraph, atom_types_of
-from openmm_cgvae.model.refinement.any_molecule import KindSettling
-from openmm_cgvae.model.refinement.geometry_statistics import Geometry
+from openmm_cgvae.model.refinement.any_molecule import TransferableRefinement
+from openmm_cgvae.model.refinement.geometry_statistics import GeometryStatistics
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 FRAMES = dipeptide.positions(40).astype(np.float64)
@@ -40,8 +40,8 @@ def batch_of(molecule, frames):
 
 
 def settling_of(molecule, n_steps=40):
-    geometry = Geometry.learned("toy", [(molecule.atom_table, FRAMES)])
-    return KindSettling(geometry, molecule, n_steps)
+    geometry = GeometryStatistics.learned("toy", [(molecule.atom_table, FRAMES)])
+    return TransferableRefinement(geometry, molecule, n_steps)
 
 
 def disturbed(molecule, by=0.4):

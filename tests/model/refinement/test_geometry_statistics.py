@@ -4,11 +4,11 @@ import pytest
 
 from openmm_cgvae.model.refinement.geometry_statistics import (
     RAREST,
-    Geometry,
-    centre_kinds,
+    GeometryStatistics,
+    atom_pair_types,
     contact_classes,
     contacts_within,
-    pair_kinds,
+    stereocentre_types,
 )
 from openmm_cgvae.molecules import AtomTable
 
@@ -22,7 +22,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def geometry(table):
-    return Geometry.learned("alpha-carbon", [(table, FRAMES)])
+    return GeometryStatistics.learned("alpha-carbon", [(table, FRAMES)])
 
 
 def index_of(table, residue, name):
@@ -63,7 +63,7 @@ def test_what_a_torsion_changes_is_no_length(geometry):
 
 
 def test_volumes_of_stereocentres_are_those_of_the_hand(table, geometry):
-    assert centre_kinds(table) == list(geometry.kinds.centres)
+    assert stereocentre_types(table) == list(geometry.kinds.centres)
     centre, *arms = table.stereocentres[0]
     volumes = np.linalg.det(FRAMES[:, arms] - FRAMES[:, [centre]])
     assert (volumes > 0).all()
@@ -105,7 +105,7 @@ def test_hydrogens_are_told_apart_by_what_they_are_bonded_to(table):
 def test_pairs_are_named_alike_whichever_atom_comes_first(table):
     first = index_of(table, "ALA", "N"), index_of(table, "ALA", "CA")
     both = np.array([first, first[::-1]])
-    assert len(set(pair_kinds(table, both))) == 1
+    assert len(set(atom_pair_types(table, both))) == 1
 
 
 def test_amides_before_proline_are_a_kind_of_their_own():
@@ -122,4 +122,9 @@ def test_amides_before_proline_are_a_kind_of_their_own():
         stereocentres=[],
     )
     pairs = np.array([[0, 1], [0, 2], [0, 3], [2, 3]])
-    assert pair_kinds(chain, pairs) == ["ALA C O", "C N PRO", "C CA PRO", "PRO CA N"]
+    assert atom_pair_types(chain, pairs) == [
+        "ALA C O",
+        "C N PRO",
+        "C CA PRO",
+        "PRO CA N",
+    ]

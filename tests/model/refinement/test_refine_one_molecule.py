@@ -4,16 +4,19 @@ from laws import MOLECULE, assert_equivariant, assert_same, random_isometry
 from toys import toy_batch, toy_config, toy_molecule, toy_noise
 
 from openmm_cgvae.model import CGVAE
-from openmm_cgvae.model.refinement.one_molecule import Settling, least_distances
+from openmm_cgvae.model.refinement.one_molecule import (
+    MoleculeRefinement,
+    least_distances,
+)
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
 
 def settled_on(batch, n_steps=30):
-    """Settling that knows the frames of a batch and no others."""
+    """MoleculeRefinement that knows the frames of a batch and no others."""
     n_atoms = batch.n_atoms // batch.n_molecules
     one = batch.close_pairs[: len(batch.close_pairs) // batch.n_molecules]
-    settling = Settling(len(one), n_atoms, n_steps)
+    settling = MoleculeRefinement(len(one), n_atoms, n_steps)
     settling.learn(batch.atom_positions.reshape(-1, n_atoms, 3), one)
     return settling
 
@@ -126,14 +129,14 @@ def test_least_distances_leave_out_what_is_bonded_and_what_is_far(batch):
 
 
 def test_samples_are_settled_and_decoded_structures_are_not():
-    config = toy_config(settling_steps=20)
+    config = toy_config(refinement_steps=20)
     model = CGVAE(config, ("1", "6", "7", "8"), MOLECULE).double()
     batch = toy_batch(MOLECULE, n_frames=3)
-    model.settling.learn(
+    model.refinement.learn(
         batch.atom_positions.reshape(3, -1, 3), toy_batch(MOLECULE).close_pairs
     )
     noise = toy_noise(batch)
     latents = model.prior(batch).draw(noise)
     raw = model.decode(batch, latents)
-    assert_same(model.sample(batch, noise), model.settling(raw, batch))
+    assert_same(model.sample(batch, noise), model.refinement(raw, batch))
     assert (model.sample(batch, noise) - raw).abs().max() > 0.01

@@ -37,7 +37,7 @@ def beads_for(name):
 def structures(name, beads):
     """Two samples and the most likely structure, as float32 [A]."""
     drawn = Backmapper(beads, name).sample(n=2, seed=SEED)
-    likely = Backmapper(beads, name, spread=0.0).sample(n=1, seed=SEED)
+    likely = Backmapper(beads, name, temperature=0.0).sample(n=1, seed=SEED)
     both = [drawn.positions_angstrom, likely.positions_angstrom]
     return np.concatenate(both).astype(np.float32)
 

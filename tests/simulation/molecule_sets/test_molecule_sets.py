@@ -27,7 +27,10 @@ from openmm_cgvae.simulation.molecule_sets.sequences import (
     AMINO_ACIDS,
     random_sequences,
 )
-from openmm_cgvae.simulation.molecule_sets.stereochemistry import Problem, Soundness
+from openmm_cgvae.simulation.molecule_sets.stereochemistry import (
+    Problem,
+    StereochemistryCheck,
+)
 from openmm_cgvae.simulation.reference.dynamics import create_simulation
 
 BRIEF = Dynamics(
@@ -150,7 +153,7 @@ class TestPeptides:
     def test_are_left_handed_and_known_to_the_force_field(self, peptides):
         for peptide in peptides:
             topology = peptide.modeller.topology
-            problem = Soundness(topology).problem(positions_of(peptide))
+            problem = StereochemistryCheck(topology).problem(positions_of(peptide))
             assert "hand" not in str(problem)
             assert create_simulation(topology, 300.0, 1, "Reference") is not None
 
@@ -245,8 +248,8 @@ class TestLabels:
 class TestSoundness:
     def test_of_a_folded_hairpin(self, chignolin):
         topology, positions = chignolin
-        assert Soundness(topology).problem(positions) is None
-        problem = Soundness(topology).problem(positions * np.nan)
+        assert StereochemistryCheck(topology).problem(positions) is None
+        problem = StereochemistryCheck(topology).problem(positions * np.nan)
         assert problem == Problem("positions are not finite", None)
 
     @pytest.mark.parametrize(("name", "number"), [("THR", 8), ("TYR", 2)])
@@ -260,7 +263,7 @@ class TestSoundness:
         swapped[[atoms[a] for a in pair]] = positions[[atoms[a] for a in pair[::-1]]]
         assert residue.name == name
         wanted = Problem(f"{name} {residue.id} has the wrong hand", number)
-        assert Soundness(topology).problem(swapped) == wanted
+        assert StereochemistryCheck(topology).problem(swapped) == wanted
 
     @pytest.mark.parametrize("name", ["PRO", "GLU"])
     def test_cis_is_let_pass_before_proline_only(self, chignolin, name):
@@ -276,7 +279,7 @@ class TestSoundness:
         moving.rotateby(
             180, axis[1].positions[0] - axis[0].positions[0], axis[0].positions[0]
         )
-        problem = Soundness(topology).problem(universe.atoms.positions)
+        problem = StereochemistryCheck(topology).problem(universe.atoms.positions)
         sentence = f"the amide before {name} {residue.resid} is cis"
         wanted = Problem(sentence, int(residue.ix))
         assert problem == (None if name == "PRO" else wanted)
@@ -360,7 +363,7 @@ class TestPeptideSets:
     def test_unsound_frames_are_dropped_and_counted(self, tmp_path, monkeypatch):
         cis = Problem("cis", 2)
         problems = iter([None, cis, None, cis, cis, cis])
-        monkeypatch.setattr(Soundness, "problem", lambda *_: next(problems))
+        monkeypatch.setattr(StereochemistryCheck, "problem", lambda *_: next(problems))
         molecules = brief_set(tmp_path)
         (entry,) = molecules.molecules.values()
         assert (entry["n_frames"], entry["n_dropped"]) == (2, 1)

@@ -23,7 +23,10 @@ from openmm_cgvae.simulation.molecule_sets.fragments import (
 )
 from openmm_cgvae.simulation.molecule_sets.missing_atoms import complete
 from openmm_cgvae.simulation.molecule_sets.protein_sets import chosen_fragments
-from openmm_cgvae.simulation.molecule_sets.stereochemistry import Problem, Soundness
+from openmm_cgvae.simulation.molecule_sets.stereochemistry import (
+    Problem,
+    StereochemistryCheck,
+)
 
 BRIEF = Dynamics(
     minimiser_iterations=30, equilibration_ps=0.1, interval_ps=0.04, n_frames=3
@@ -160,7 +163,7 @@ class TestProteinSets:
 
     def test_leave_out_a_residue_that_goes_wrong(self, kinase, tmp_path, monkeypatch):
         """The longer part beside it is taken; what is too short then is left out."""
-        sound = Soundness.problem
+        sound = StereochemistryCheck.problem
 
         def lysine_69_is_wrong(soundness, positions):
             tenth = next(r for r, _ in soundness._centres if r.index == 9)
@@ -168,7 +171,7 @@ class TestProteinSets:
                 return Problem("LYS 69 has the wrong hand", 9)
             return sound(soundness, positions)
 
-        monkeypatch.setattr(Soundness, "problem", lysine_69_is_wrong)
+        monkeypatch.setattr(StereochemistryCheck, "problem", lysine_69_is_wrong)
         sets = [
             simulate_proteins(
                 [write(kinase, tmp_path / f"{name}.pdb", slice(59, end))],

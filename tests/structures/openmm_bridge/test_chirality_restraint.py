@@ -8,7 +8,7 @@ from openmm_cgvae.data import data_path
 from openmm_cgvae.mapping.schemes import residues
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.structures.openmm_bridge import make_system
-from openmm_cgvae.structures.openmm_bridge.chirality_restraint import hold_hands
+from openmm_cgvae.structures.openmm_bridge.chirality_restraint import restrain_chirality
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def energies(table, structures):
     system = openmm.System()
     for mass in table.masses:
         system.addParticle(float(mass))
-    hold_hands(system, table.stereocentres)
+    restrain_chirality(system, table.stereocentres)
     platform = openmm.Platform.getPlatform("Reference")
     context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
     found = []
@@ -61,8 +61,10 @@ def test_small_systems_and_those_without_stereocentres_stay_as_they_are(chignoli
     table, _ = chignolin
     system = make_system(table)
     n_forces = system.getNumForces()
-    assert hold_hands(system, table.stereocentres[:0]).getNumForces() == n_forces
+    assert (
+        restrain_chirality(system, table.stereocentres[:0]).getNumForces() == n_forces
+    )
     small = openmm.System()
     for _ in range(4):
         small.addParticle(12.0)
-    assert hold_hands(small, np.array([[0, 1, 2, 3]])).getNumForces() == 0
+    assert restrain_chirality(small, np.array([[0, 1, 2, 3]])).getNumForces() == 0

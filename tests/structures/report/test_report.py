@@ -10,7 +10,7 @@ from rdkit import Chem
 from rdkit.Chem import AllChem
 
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.metrics import count_threaded_rings
+from openmm_cgvae.metrics import count_pierced_rings
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.structures.report import Report, make_report
 
@@ -176,8 +176,8 @@ def ring_and_bond(middle, direction):
 def test_a_bond_through_a_ring(middle, direction, n_threaded):
     table, positions = ring_and_bond(np.array(middle), direction)
     report, row = one_row(table, positions)
-    assert row["n_threaded_rings"] == n_threaded
-    assert ("n_threaded_rings" in failed(report)) == bool(n_threaded)
+    assert row["n_pierced_rings"] == n_threaded
+    assert ("n_pierced_rings" in failed(report)) == bool(n_threaded)
 
 
 def test_threading_does_not_depend_on_where_the_box_cuts():
@@ -188,9 +188,9 @@ def test_threading_does_not_depend_on_where_the_box_cuts():
         moved = positions.copy()
         moved[6:] += shift @ vectors
         moved[2] -= vectors[1]  # even if the ring is cut
-        assert one_row(table, moved)[1]["n_threaded_rings"] == 0
+        assert one_row(table, moved)[1]["n_pierced_rings"] == 0
         row = one_row(table, moved, boxes=box[None])[1]
-        assert row["n_threaded_rings"] == 1
+        assert row["n_pierced_rings"] == 1
 
 
 def test_rings_that_touch_do_not_thread_each_other():
@@ -199,7 +199,7 @@ def test_rings_that_touch_do_not_thread_each_other():
     rings = [tuple(ring) for ring in Chem.GetSymmSSSR(mol)]
     bonds = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in mol.GetBonds()]
     where = mol.GetConformer().GetPositions()[None]
-    assert count_threaded_rings(where, rings, np.array(bonds)).tolist() == [0]
+    assert count_pierced_rings(where, rings, np.array(bonds)).tolist() == [0]
 
 
 def test_a_large_ring_may_be_threaded():
@@ -207,7 +207,7 @@ def test_a_large_ring_may_be_threaded():
     ring = 3.0 * np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1)
     where = np.concatenate([ring, [[0, 0, -0.7], [0, 0, 0.7]]])[None]
     bonds = np.array([(12, 13)])
-    assert count_threaded_rings(where, [range(12)], bonds).tolist() == [0]
+    assert count_pierced_rings(where, [range(12)], bonds).tolist() == [0]
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_a_sample_that_is_no_number_fails_alone(molecule, mapping, bad):
     report = make_report(table, samples, mapping, beads)
     assert report.columns["is_finite"].tolist() == [True, False]
     # Atoms that are nowhere are near nothing and inside of nothing.
-    for name in set(report.checks) - {"n_clashes", "n_threaded_rings"}:
+    for name in set(report.checks) - {"n_clashes", "n_pierced_rings"}:
         assert report.checks[name].tolist() == [True, False], name
     assert report.is_good.tolist() == [True, False]
     assert report.worst == 1
