@@ -208,8 +208,7 @@ def main():
     )
     mapping = peptide_units(universe)
     masses = np.bincount(mapping.bead_of_atom, universe.atoms.masses)
-    positions = Frames.from_universe(universe, step=40 if quick else 1)
-    positions = positions.positions.numpy()
+    positions = Frames.from_universe(universe, step=40 if quick else 1).positions
     reference = mapping.project(positions)
 
     potential = learn_potential(universe, mapping, positions, 2 if quick else 30)

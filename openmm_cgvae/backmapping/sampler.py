@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from openmm_cgvae._runtime.threads import threads
-from openmm_cgvae.mapping.label_symmetry import EquivalentGroup, interchangeable_flips
+from openmm_cgvae.mapping.label_symmetry import LabelSymmetry
 from openmm_cgvae.model import CGVAE, Model
 from openmm_cgvae.model.noise import (
     checked_seed,
@@ -16,7 +16,6 @@ from openmm_cgvae.model.noise import (
     normal_noise,
     random_bits,
 )
-from openmm_cgvae.molecules.frames import canonical_labels, interchangeable_rotors
 
 __all__ = ["Sampler"]
 
@@ -63,12 +62,9 @@ class Sampler:
         self.model = model.eval()
         self.graph = model.graph()
         self.batch_size = batch_size
-        # Only labels that can be turned with the beads kept.
-        self.rotors = np.empty((0, 6), dtype=np.int64)
-        self.flips: list[EquivalentGroup] = []
+        self.symmetry = LabelSymmetry()
         if model.config.methyl_labels == "canonical":
-            self.rotors = interchangeable_rotors(model.atom_table, model.mapping)
-            self.flips = interchangeable_flips(model.atom_table, model.mapping)
+            self.symmetry = LabelSymmetry.of(model.atom_table, model.mapping)
 
     def sample(
         self,
@@ -168,7 +164,7 @@ class Sampler:
             chosen_beads = beads[rows[chosen], molecules[chosen]]
             parts.append(self._decode(chosen_beads, torch.from_numpy(noise)))
         atoms = np.concatenate(parts) if parts else np.empty((0, self.graph.n_atoms, 3))
-        if len(self.rotors):
+        if len(self.symmetry.rotors):
             # Labels that changed from frame to frame would make hydrogens jump.
             when = frames if correlation is None else np.zeros_like(frames)
             atoms = self._random_labels(atoms, seeds[molecules], when, copies)
@@ -177,8 +173,8 @@ class Sampler:
     def reconstruct(self, positions: np.ndarray) -> np.ndarray:
         """Encode structures and decode the mean of the posterior.
 
-        Where the model learned standard methyl labels, the labels are turned before
-        encoding and turned back after decoding.
+        Where the model learned symmetry-equivalent atoms in the canonical order, they
+        are permuted to it before encoding, and back after decoding.
 
         Parameters
         ----------
@@ -190,15 +186,13 @@ class Sampler:
         ndarray, shape (n_frames, n_atoms, 3)
             What the model makes of them [A].
         """
-        given = torch.from_numpy(np.asarray(positions, dtype=np.float64))
-        labelled, order = canonical_labels(given, self.rotors, self.flips)
+        given = np.asarray(positions, dtype=np.float64)
+        labelled, order = self.symmetry.canonical(given)
         made = np.empty(labelled.shape)
         for start in range(0, len(made), self.batch_size):
             chosen = slice(start, start + self.batch_size)
-            made[chosen] = self._encode_decode(labelled[chosen].numpy())
-        back = np.empty_like(made)
-        back[np.arange(len(back))[:, None], order] = made
-        return back
+            made[chosen] = self._encode_decode(labelled[chosen])
+        return self.symmetry.undo(made, order)
 
     def _encode_decode(self, atoms: np.ndarray) -> np.ndarray:
         beads = self.model.mapping.project(atoms)
@@ -233,17 +227,15 @@ class Sampler:
         frames: np.ndarray,
         copies: np.ndarray,
     ) -> np.ndarray:
-        """Turn each rotor's labels by 0, 1 or 2 places: all three are as likely."""
+        """Permute each rotor's hydrogens by 0, 1 or 2 places, all as likely."""
         # Another stream than the latents': the complement of a seed is no seed.
         raw = random_bits(
-            ~np.asarray(seed, dtype=np.uint64), frames, copies, len(self.rotors)
+            ~np.asarray(seed, dtype=np.uint64),
+            frames,
+            copies,
+            len(self.symmetry.rotors),
         )
-        rows = np.arange(len(atoms))[:, None]
-        turned = atoms.copy()
-        for rotor, turns in zip(self.rotors, (raw % np.uint64(3)).T, strict=True):
-            places = (np.arange(3) + turns.astype(np.int64)[:, None]) % 3
-            turned[:, rotor[3:]] = atoms[rows, rotor[3:][places]]
-        return turned
+        return self.symmetry.randomised(atoms, raw)
 
 
 def _fast_batch_size(model: Model) -> int:

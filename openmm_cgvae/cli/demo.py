@@ -119,7 +119,7 @@ def _draw(  # noqa: PLR0913 - the figures show everything the demo made
     unseen: np.ndarray,
     seed: int,
 ) -> None:
-    reference = frames.positions.numpy()
+    reference = frames.positions
     overlay(
         model.atom_table,
         reference[frame],

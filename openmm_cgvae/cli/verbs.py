@@ -150,7 +150,7 @@ def _relax(arguments: Arguments) -> None:
     atoms = open_universe(arguments)
     ensemble = AtomisticEnsemble(
         AtomTable.from_universe(atoms),
-        Frames.from_universe(atoms).positions.numpy(),
+        Frames.from_universe(atoms).positions,
         mapping=make_mapping(atoms, arguments.mapping),
         box=atoms.dimensions,
     )

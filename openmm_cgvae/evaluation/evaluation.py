@@ -10,7 +10,7 @@ import numpy as np
 
 from openmm_cgvae._runtime.atomic_files import written_whole
 from openmm_cgvae.backmapping.sampler import Sampler
-from openmm_cgvae.mapping.label_symmetry import flip_labels
+from openmm_cgvae.mapping.label_symmetry import LabelSymmetry
 from openmm_cgvae.metrics import resolve_rotors, rmsd
 from openmm_cgvae.metrics.sample_metrics import Measurement, chunks
 from openmm_cgvae.model import Model
@@ -266,7 +266,7 @@ def evaluate(
     held_out = held_out_frames(model, frames)
     n_chosen = min(n_frames, len(held_out))
     chosen = held_out[np.arange(n_chosen) * len(held_out) // n_chosen]
-    truth = frames.positions[chosen].numpy().astype(np.float64)
+    truth = frames.positions[chosen].astype(np.float64)
     evaluation = _measure(model, truth, chosen, n_samples, seed)
     if not n_relaxed:
         return evaluation
@@ -334,9 +334,8 @@ def _measure(
         "reconstruction_all": rmsd(made, truth),
         "reconstruction_all_unlabelled": rmsd(resolved, truth),
     }
-    # Flat groups of samples are turned the standard way; so shall be the truth.
-    order = flip_labels(truth, sampler.flips)
-    truth = truth[np.arange(len(truth))[:, None], order]
+    # Flat groups of samples are in the canonical order; so shall be the truth.
+    truth, _ = LabelSymmetry(groups=sampler.symmetry.groups).canonical(truth)
     measurement = Measurement(table, model.mapping, truth)
     for part in chunks(len(truth), n_samples, table.n_atoms):
         beads = model.mapping.project(truth[part])

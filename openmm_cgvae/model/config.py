@@ -85,8 +85,9 @@ class ModelConfig:
     methyl_labels : {"as_given", "canonical"}
         Whether the model learns the labels of a methyl's hydrogens, and of the sides
         of flat groups such as the ring of tyrosine, as they are in the data, or with
-        the labels turned to a standard place; see `frames.canonical_labels`. Methyls
-        of samples get random labels in either case, flat groups the standard ones.
+        symmetry-equivalent atoms permuted to the canonical order, see
+        `LabelSymmetry`. Methyls of samples get random labels in either case, flat
+        groups the canonical ones.
     normalises_sums : bool
         Whether training sets the three degrees below from its data.
     atom_degree, pool_degree, bead_degree : float

@@ -1,34 +1,41 @@
-"""Frames: the positions of a molecule over time, and honest ways to split them."""
+"""Frames: the positions of a molecule over time, and blocks of time to hold out."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import no_type_check
 
 import MDAnalysis as mda
 import numpy as np
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
-from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.mapping.label_symmetry import EquivalentGroup, flip_labels
-from openmm_cgvae.molecules import AtomTable
+__all__ = ["Frames", "Split", "block_split"]
 
 
+@no_type_check  # a tensor is taken, and kept as an array
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """Whole-molecule positions of many frames as one tensor.
+    """Whole-molecule positions of many frames as one array.
 
     Parameters
     ----------
-    positions : Tensor, shape (n_frames, n_atoms, 3)
-        Positions [A], float32.
+    positions : ndarray, shape (n_frames, n_atoms, 3)
+        Positions [Å], float32 where they were read from a trajectory.
     source : str
         Where they came from, for the record.
+
+    Examples
+    --------
+    >>> frames = Frames(np.zeros((10, 22, 3), dtype=np.float32))
+    >>> frames.n_frames, frames.n_atoms
+    (10, 22)
     """
 
-    positions: Float[Tensor, "n_frames n_atoms 3"]
+    positions: Float[np.ndarray, "n_frames n_atoms 3"]
     source: str = ""
+
+    def __post_init__(self) -> None:
+        """Keep what is no array, such as a tensor, as one."""
+        object.__setattr__(self, "positions", np.asarray(self.positions))
 
     @classmethod
     def from_universe(
@@ -87,7 +94,7 @@ class Frames:
                 f"first in frame {bad[0]} of those read; mend or leave out the frame"
             )
         name = Path(str(trajectory.filename)).name if trajectory.filename else "memory"
-        return cls(torch.from_numpy(positions), source=name)
+        return cls(positions, source=name)
 
     @property
     def n_frames(self) -> int:
@@ -168,85 +175,3 @@ def block_split(
         half = (edges[before] + edges[before + 1]) // 2
         role[half : edges[before + 1]] = 1
     return Split(*(np.flatnonzero(role == which) for which in range(3)))
-
-
-def interchangeable_rotors(atom_table: AtomTable, mapping: Mapping) -> np.ndarray:
-    """Find the rotors whose hydrogens can trade labels without moving a bead.
-
-    Parameters
-    ----------
-    atom_table : AtomTable
-        The atoms.
-    mapping : Mapping
-        Their beads.
-
-    Returns
-    -------
-    ndarray of int, shape (n_rotors, 6)
-        Those rows of ``atom_table.rotors`` whose three hydrogens are in one bead and
-        have one weight.
-
-    Examples
-    --------
-    >>> ethane = AtomTable(
-    ...     names=("C1", "C2", "H1", "H2", "H3", "H4", "H5", "H6"),
-    ...     atomic_numbers=[6, 6, 1, 1, 1, 1, 1, 1], masses=[12, 12, 1, 1, 1, 1, 1, 1],
-    ...     residue_of_atom=[0] * 8, residue_names=("ETH",), residue_ids=(1,),
-    ...     insertion_codes=("",), chain_ids=("A",), stereocentres=[],
-    ...     bonds=[[0, 1], [0, 2], [0, 3], [0, 4], [1, 5], [1, 6], [1, 7]],
-    ... )
-    >>> len(interchangeable_rotors(ethane, Mapping([0] * 8)))
-    2
-    >>> len(interchangeable_rotors(ethane, Mapping([0, 0, 0, 0, 1, 1, 1, 1])))
-    1
-    """
-    rotors = atom_table.rotors
-    hydrogens = rotors[:, 3:]
-    beads = mapping.bead_of_atom[hydrogens]
-    weights = mapping.weights[hydrogens]
-    is_one = (beads == beads[:, :1]) & np.isclose(weights, weights[:, :1], atol=0)
-    return rotors[is_one.all(1)]
-
-
-def canonical_labels(
-    positions: Float[Tensor, "n_frames n_atoms 3"],
-    rotors: np.ndarray,
-    flips: Sequence[EquivalentGroup] = (),
-) -> tuple[Float[Tensor, "n_frames n_atoms 3"], np.ndarray]:
-    """Turn the labels of methyls, and of flat groups, to a standard place.
-
-    The three hydrogens are the same to physics, so a trajectory holds three copies
-    of each conformation that differ by labels alone. Turning the labels (never
-    swapping two: that would be a mirror image) so that the first hydrogen is the
-    one most nearly trans to the rotor's reference atom removes the copies.
-
-    Parameters
-    ----------
-    positions : Tensor, shape (n_frames, n_atoms, 3)
-        Positions [A].
-    rotors : ndarray of int, shape (n_rotors, 6)
-        Which hydrogens turn, as `interchangeable_rotors` gives them.
-    flips : sequence of EquivalentGroup
-        Which groups flip, as `flips.interchangeable_flips` gives them.
-
-    Returns
-    -------
-    positions : Tensor, shape (n_frames, n_atoms, 3)
-        Positions with standard labels [A].
-    order : ndarray of int, shape (n_frames, n_atoms)
-        ``order[f, i]`` is the atom whose position atom ``i`` took.
-    """
-    frames = positions.numpy().astype(np.float64)
-    order = flip_labels(frames, flips)
-    rows = np.arange(len(frames))[:, None]
-    for reference, neighbour, centre, *hydrogens in rotors.tolist():
-        axis = frames[:, centre] - frames[:, neighbour]
-        axis /= np.linalg.norm(axis, axis=-1, keepdims=True)
-        arm = frames[:, reference] - frames[:, neighbour]
-        arm -= (arm * axis).sum(-1, keepdims=True) * axis
-        spokes = frames[:, hydrogens] - frames[:, [centre]]
-        # Trans means the spoke points away from the reference's arm.
-        first = (spokes * arm[:, None]).sum(-1).argmin(-1)
-        turned = np.array(hydrogens)[(first[:, None] + np.arange(3)) % 3]
-        order[:, hydrogens] = turned
-    return torch.from_numpy(positions.numpy()[rows, order]), order

@@ -9,11 +9,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.mapping.label_symmetry import interchangeable_flips
+from openmm_cgvae.mapping.label_symmetry import LabelSymmetry
 from openmm_cgvae.model import ModelConfig
 from openmm_cgvae.model.graphs import GraphBatch, MoleculeGraph, collate
 from openmm_cgvae.molecules import AtomTable
-from openmm_cgvae.molecules.frames import canonical_labels, interchangeable_rotors
 
 N_SAMPLED = 256  # frames that the degrees of a model are taken from
 
@@ -40,15 +39,10 @@ class TrainingMolecule:
     is_validation: bool = False
 
     def with_standard_labels(self) -> "TrainingMolecule":
-        """Turn the labels of methyls and of flat groups to a standard place."""
-        positions, _ = canonical_labels(
-            torch.from_numpy(self.positions),
-            interchangeable_rotors(self.atom_table, self.mapping),
-            interchangeable_flips(self.atom_table, self.mapping),
-        )
-        return TrainingMolecule(
-            self.atom_table, self.mapping, positions.numpy(), self.is_validation
-        )
+        """Permute symmetry-equivalent atoms to the canonical order."""
+        symmetry = LabelSymmetry.of(self.atom_table, self.mapping)
+        positions, _ = symmetry.canonical(self.positions)
+        return replace(self, positions=positions)
 
 
 @dataclass(frozen=True, eq=False)

@@ -154,7 +154,7 @@ def _description(
     model: Model, config: TrainingConfig, frames: Frames
 ) -> dict[str, Any]:
     """Say what a run is, to tell it from another one."""
-    content = frames.positions.contiguous().numpy().tobytes()
+    content = frames.positions.tobytes()
     return {
         "model": asdict(model.config),
         "training": asdict(config),

@@ -9,16 +9,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.mapping.label_symmetry import interchangeable_flips
+from openmm_cgvae.mapping.label_symmetry import LabelSymmetry
 from openmm_cgvae.model import ModelConfig
 from openmm_cgvae.model.graphs import GraphBatch, MoleculeGraph
 from openmm_cgvae.molecules import AtomTable
-from openmm_cgvae.molecules.frames import (
-    Frames,
-    block_split,
-    canonical_labels,
-    interchangeable_rotors,
-)
+from openmm_cgvae.molecules.frames import Frames, block_split
 from openmm_cgvae.training.config import TrainingConfig
 
 # No bond is this long [A]; in a molecule cut by the box one is.
@@ -53,19 +48,15 @@ class TrainingData:
                 f"{frames.n_atoms}; make both from the same atoms"
             )
         positions = frames.positions
-        _check_whole(positions, atom_table)
+        _check_whole(torch.from_numpy(positions), atom_table)
         if model_config.methyl_labels == "canonical":
-            positions, _ = canonical_labels(
-                positions,
-                interchangeable_rotors(atom_table, mapping),
-                interchangeable_flips(atom_table, mapping),
-            )
-        beads = torch.from_numpy(mapping.project(positions.numpy()))
+            positions, _ = LabelSymmetry.of(atom_table, mapping).canonical(positions)
+        beads = torch.from_numpy(mapping.project(positions))
         # Far from the origin float32 loses digits, so each frame is centred.
         centre = beads.mean(1, keepdim=True)
         split = block_split(frames.n_frames, config.n_folds, config.fold)
         return cls(
-            atom_positions=positions - centre,
+            atom_positions=torch.from_numpy(positions) - centre,
             bead_positions=beads - centre,
             train=split.train,
             validation=split.validation,

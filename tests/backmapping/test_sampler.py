@@ -10,11 +10,7 @@ from small import BEADS, peptide, trembling, untrained
 
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.model.noise import N_SEEDS, normal_noise, random_bits
-from openmm_cgvae.molecules.frames import (
-    Frames,
-    canonical_labels,
-    interchangeable_rotors,
-)
+from openmm_cgvae.molecules.frames import Frames
 
 SEEDS = st.integers(0, N_SEEDS - 1)
 NUMBERS = st.lists(st.integers(0, 2**62), min_size=1, max_size=8)
@@ -22,7 +18,7 @@ NUMBERS = st.lists(st.integers(0, 2**62), min_size=1, max_size=8)
 
 @pytest.fixture(scope="module")
 def truth():
-    return Frames.from_universe(trembling(7, amplitude=0.05)).positions.numpy()
+    return Frames.from_universe(trembling(7, amplitude=0.05)).positions
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +201,7 @@ def label_orders(model, n=3000):
     numbers = np.arange(n)
     turned = sampler._random_labels(structure, 9, numbers, 0 * numbers)
     places = []
-    for rotor in sampler.rotors:
+    for rotor in sampler.symmetry.rotors:
         hydrogens = rotor[3:]
         for copy in turned:
             matches = [
@@ -216,9 +212,9 @@ def label_orders(model, n=3000):
                 )
             ]
             places.extend(matches)
-    others = np.setdiff1d(np.arange(22), sampler.rotors[:, 3:])
+    others = np.setdiff1d(np.arange(22), sampler.symmetry.rotors[:, 3:])
     np.testing.assert_array_equal(turned[:, others], structure[:, others])
-    return np.array(places).reshape(len(sampler.rotors), n)
+    return np.array(places).reshape(len(sampler.symmetry.rotors), n)
 
 
 def test_labels_are_turned_in_a_circle_all_as_often(canonical):
@@ -239,7 +235,7 @@ def test_labels_of_copies_turn_independently(canonical):
     structure = np.arange(66.0).reshape(1, 22, 3).repeat(300, axis=0)
     one = sampler._random_labels(structure, 9, numbers, 0 * numbers)
     other = sampler._random_labels(structure, 9, numbers, 0 * numbers + 1)
-    rotor = sampler.rotors[0, 3:]
+    rotor = sampler.symmetry.rotors[0, 3:]
     n_equal = (one[:, rotor] == other[:, rotor]).all((1, 2)).sum()
     assert abs(n_equal - 100) < 5 * np.sqrt(300 * 2 / 9)
     samples = sampler.sample(np.eye(3)[None] * 4, index(0), 40, seed=1)
@@ -248,31 +244,30 @@ def test_labels_of_copies_turn_independently(canonical):
 
 
 def test_labels_stay_where_the_model_learned_them_as_given(model):
-    assert len(Sampler(model).rotors) == 0
+    assert len(Sampler(model).symmetry.rotors) == 0
 
 
 def test_labels_that_would_move_a_bead_stay(truth):
     weights = np.ones(22)
     weights[11] = 2.0
     model = untrained(weights=weights, methyl_labels="canonical")
-    assert Sampler(model).rotors[:, 2].tolist() == [1, 18]
+    assert Sampler(model).symmetry.rotors[:, 2].tolist() == [1, 18]
     other = [0, 0, 1, 0, 0, 0] + [1] * 10 + [2] * 6
     model = untrained(bead_of_atom=other, n_channels=12, methyl_labels="canonical")
-    assert Sampler(model).rotors[:, 2].tolist() == [10, 18]
+    assert Sampler(model).symmetry.rotors[:, 2].tolist() == [10, 18]
     atoms = Sampler(model).sample(beads_of(model, truth), np.arange(7), 4, seed=3)
     residual = model.mapping.project(atoms) - beads_of(model, truth)[:, None]
     assert np.abs(residual).max() < 1e-9
 
 
 def test_reconstructions_carry_the_labels_of_the_input(canonical, truth):
-    rotors = interchangeable_rotors(canonical.atom_table, canonical.mapping)
-    standard, _ = canonical_labels(torch.from_numpy(truth), rotors)
     sampler = Sampler(canonical)
-    expected = sampler.reconstruct(standard.numpy())
+    standard, _ = sampler.symmetry.canonical(truth)
+    expected = sampler.reconstruct(standard)
     turned = np.arange(22)
-    for rotor, place in zip(rotors, (0, 1, 2), strict=True):
+    for rotor, place in zip(sampler.symmetry.rotors, (0, 1, 2), strict=True):
         turned[rotor[3:]] = np.roll(rotor[3:], place)
-    found = sampler.reconstruct(standard.numpy()[:, turned])
+    found = sampler.reconstruct(standard[:, turned])
     np.testing.assert_allclose(found, expected[:, turned], atol=1e-4)
 
 

@@ -12,6 +12,7 @@ from small import BEADS, peptide, trembling, untrained
 from openmm_cgvae.evaluation import evaluation
 from openmm_cgvae.evaluation.evaluation import Evaluation, evaluate, held_out_frames
 from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.mapping.label_symmetry import LabelSymmetry
 from openmm_cgvae.model import CGVAE, ModelConfig, Molecule
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.frames import Frames, block_split
@@ -41,13 +42,13 @@ def stand_in(monkeypatch, frames, sample, made=0.0):
 
     class StandIn:
         def __init__(self, model):
-            self.model, self.flips = model, []
+            self.model, self.symmetry = model, LabelSymmetry()
 
         def reconstruct(self, positions):
             return positions + made
 
         def sample(self, bead_positions, chosen, n, seed):
-            truth = frames.positions[chosen].numpy().astype(float)
+            truth = frames.positions[chosen].astype(float)
             seen.update(frames=chosen, n=n, seed=seed, beads=bead_positions)
             return sample(np.repeat(truth[:, None], n, axis=1))
 
@@ -91,7 +92,7 @@ def test_only_held_out_frames_are_looked_at(model, frames, monkeypatch, fold):
     np.testing.assert_array_equal(seen["frames"], expected)
     np.testing.assert_array_equal(held_out_frames(model, frames), expected)
     assert (seen["n"], seen["seed"]) == (2, 4)
-    truth = frames.positions[expected].numpy().astype(float)
+    truth = frames.positions[expected].astype(float)
     np.testing.assert_allclose(seen["beads"], model.mapping.project(truth))
 
 
@@ -165,7 +166,7 @@ def test_energies_of_relaxed_structures_are_compared_by_their_medians(
     model, frames, monkeypatch
 ):
     stand_in(monkeypatch, frames, lambda samples: samples + 1.0)
-    truth = frames.positions.numpy().astype(float)
+    truth = frames.positions.astype(float)
 
     class Ensemble:
         def __init__(self, _, structures, mapping, beads):

@@ -1,4 +1,4 @@
-"""Frames are read as asked for, split by blocks of time, and labelled alike."""
+"""Frames are read as asked for, and split by blocks of time."""
 
 import MDAnalysis as mda
 import numpy as np
@@ -7,20 +7,11 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from MDAnalysis import transformations
-from small import BEADS, peptide, trembling
+from small import peptide, trembling
 
-from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.metrics import dihedral_angles, signed_volumes
-from openmm_cgvae.molecules import AtomTable
-from openmm_cgvae.molecules.frames import (
-    Frames,
-    block_split,
-    canonical_labels,
-    interchangeable_rotors,
-)
+from openmm_cgvae.molecules.frames import Frames, block_split
 
 N_FRAMES = 12
-ROTORS = AtomTable.from_universe(peptide()).rotors
 
 
 def from_files(universe, folder, n_files):
@@ -60,8 +51,8 @@ SLICES = [
 def test_frames_are_those_of_the_slice(universe, wanted):
     frames = Frames.from_universe(universe, *wanted)
     expected = all_positions(universe)[slice(*wanted)]
-    assert frames.positions.dtype == torch.float32
-    np.testing.assert_array_equal(frames.positions.numpy(), expected)
+    assert frames.positions.dtype == np.float32
+    np.testing.assert_array_equal(frames.positions, expected)
     assert (frames.n_frames, frames.n_atoms) == expected.shape[:2]
 
 
@@ -69,7 +60,7 @@ def test_atoms_come_in_the_order_of_the_group(universe):
     group = universe.atoms[[5, 1, 9]]
     frames = Frames.from_universe(group)
     np.testing.assert_array_equal(
-        frames.positions.numpy(), all_positions(universe)[:, [5, 1, 9]]
+        frames.positions, all_positions(universe)[:, [5, 1, 9]]
     )
 
 
@@ -83,9 +74,9 @@ def test_frames_do_not_change_with_the_universe():
     universe = trembling(2)
     frames = Frames.from_universe(universe)
     universe.trajectory[1]
-    before = frames.positions.clone()
+    before = frames.positions.copy()
     universe.atoms.positions += 1.0
-    assert torch.equal(frames.positions, before)
+    np.testing.assert_array_equal(frames.positions, before)
 
 
 def test_transformations_are_applied_once():
@@ -94,6 +85,13 @@ def test_transformations_are_applied_once():
     universe.trajectory.add_transformations(transformations.translate([1.0, 1.0, 1.0]))
     frames = Frames.from_universe(universe)
     np.testing.assert_allclose(frames.positions, expected, atol=1e-5)
+
+
+def test_a_tensor_is_taken_as_an_array():
+    positions = torch.arange(6.0).reshape(2, 1, 3)
+    frames = Frames(positions)
+    assert isinstance(frames.positions, np.ndarray)
+    np.testing.assert_array_equal(frames.positions, positions.numpy())
 
 
 def test_the_source_is_named(universe):
@@ -105,7 +103,9 @@ def test_a_chain_of_files_is_read(tmp_path):
     chained = from_files(trembling(N_FRAMES), tmp_path, 2)
     frames = Frames.from_universe(chained)
     assert frames.n_frames == 2 * N_FRAMES
-    assert torch.equal(frames.positions[:N_FRAMES], frames.positions[N_FRAMES:])
+    np.testing.assert_array_equal(
+        frames.positions[:N_FRAMES], frames.positions[N_FRAMES:]
+    )
     assert frames.source.startswith("trembling-0.xtc")
 
 
@@ -220,120 +220,3 @@ def test_blocks_differ_by_one_frame_at_most(n_frames, n_blocks):
 def test_a_split_that_cannot_be_is_refused(arguments, words):
     with pytest.raises(ValueError, match=words):
         block_split(**{"n_frames": 100, **arguments})
-
-
-@pytest.fixture(scope="module")
-def shuffled():
-    """Noisy frames whose methyls were turned by any number of places."""
-    positions = Frames.from_universe(trembling(50)).positions.numpy().copy()
-    generator = np.random.default_rng(1)
-    for frame in positions:
-        for rotor in ROTORS:
-            frame[rotor[3:]] = frame[np.roll(rotor[3:], generator.integers(3))]
-    return torch.from_numpy(positions)
-
-
-def torsions_of(positions, rotor, hydrogen):
-    corners = np.array([[*rotor[:3], rotor[3 + hydrogen]]])
-    return dihedral_angles(np.asarray(positions, dtype=float), corners)[:, 0]
-
-
-def test_the_first_hydrogen_is_the_one_most_nearly_trans(shuffled):
-    turned, _ = canonical_labels(shuffled, ROTORS)
-    for rotor in ROTORS:
-        first = np.abs(torsions_of(turned, rotor, 0))
-        assert (first > 100).all()
-        # By angle and by length of the spoke: noise makes the two differ a little.
-        for other in (1, 2):
-            assert (first > np.abs(torsions_of(turned, rotor, other)) - 15).all()
-
-
-def test_labels_are_turned_and_never_mirrored(shuffled):
-    turned, order = canonical_labels(shuffled, ROTORS)
-    for rotor in ROTORS:
-        hydrogens = rotor[3:]
-        allowed = {tuple(np.roll(hydrogens, places)) for places in range(3)}
-        assert {tuple(row) for row in order[:, hydrogens]} <= allowed
-        spokes = np.array([[rotor[2], *hydrogens]])
-        np.testing.assert_array_equal(
-            np.sign(signed_volumes(turned.numpy().astype(float), spokes)),
-            np.sign(signed_volumes(shuffled.numpy().astype(float), spokes)),
-        )
-
-
-def test_the_order_says_where_positions_came_from(shuffled):
-    turned, order = canonical_labels(shuffled, ROTORS)
-    rows = np.arange(len(order))[:, None]
-    np.testing.assert_array_equal(turned.numpy(), shuffled.numpy()[rows, order])
-    back = np.empty_like(turned.numpy())
-    back[rows, order] = turned.numpy()
-    np.testing.assert_array_equal(back, shuffled.numpy())
-
-
-def test_only_hydrogens_of_rotors_move(shuffled):
-    turned, order = canonical_labels(shuffled, ROTORS)
-    others = np.setdiff1d(np.arange(22), ROTORS[:, 3:])
-    assert torch.equal(turned[:, others], shuffled[:, others])
-    assert (order[:, others] == others).all()
-
-
-def test_turning_twice_is_turning_once(shuffled):
-    once, _ = canonical_labels(shuffled, ROTORS)
-    twice, order = canonical_labels(once, ROTORS)
-    assert torch.equal(once, twice)
-    assert (order == np.arange(22)).all()
-
-
-def test_copies_that_differ_by_labels_become_one(shuffled):
-    once, _ = canonical_labels(shuffled, ROTORS)
-    original, _ = canonical_labels(
-        Frames.from_universe(trembling(50)).positions, ROTORS
-    )
-    assert torch.equal(once, original)
-
-
-def test_canonical_labels_keep_type_and_input(shuffled):
-    before = shuffled.clone()
-    turned, _ = canonical_labels(shuffled.double(), ROTORS)
-    assert turned.dtype == torch.float64
-    canonical_labels(shuffled, ROTORS)
-    assert torch.equal(shuffled, before)
-
-
-def test_no_rotors_and_no_frames_are_fine(shuffled):
-    turned, order = canonical_labels(shuffled, ROTORS[:0])
-    assert torch.equal(turned, shuffled)
-    turned, order = canonical_labels(shuffled[:0], ROTORS)
-    assert turned.shape == (0, 22, 3)
-    assert order.shape == (0, 22)
-
-
-def test_hydrogens_trade_labels_where_the_beads_cannot_tell():
-    table = AtomTable.from_universe(peptide())
-    weights = np.ones(22)
-    assert len(interchangeable_rotors(table, Mapping(BEADS))) == 3
-    weights[11] = 2.0
-    kept = interchangeable_rotors(table, Mapping(BEADS, weights))
-    assert kept[:, 2].tolist() == [1, 18]
-    split = [0, 0, 1, 0, 0, 0] + [1] * 16
-    kept = interchangeable_rotors(table, Mapping(split))
-    assert kept[:, 2].tolist() == [10, 18]
-    no_hydrogens = table.is_heavy.astype(float)
-    assert len(interchangeable_rotors(table, Mapping(BEADS, no_hydrogens))) == 3
-
-
-@settings(deadline=None, max_examples=25)
-@given(
-    st.lists(st.integers(0, 3), min_size=22, max_size=22),
-    st.lists(st.sampled_from([0.0, 1.0, 16.0]), min_size=22, max_size=22),
-)
-def test_canonical_labels_keep_the_beads_of_any_mapping(shuffled, beads, weights):
-    bead_of_atom = np.unique(beads, return_inverse=True)[1]
-    totals = np.bincount(bead_of_atom, weights)
-    mapping = Mapping(bead_of_atom, np.asarray(weights) + (totals[bead_of_atom] == 0))
-    table = AtomTable.from_universe(peptide())
-    given = shuffled.double()
-    turned, _ = canonical_labels(given, interchangeable_rotors(table, mapping))
-    np.testing.assert_allclose(
-        mapping.project(turned.numpy()), mapping.project(given.numpy()), atol=1e-9
-    )

@@ -311,14 +311,14 @@ def test_a_mapping_of_other_atoms_is_refused_before_any_work(universe, monkeypat
 
 
 def test_frames_of_other_atoms_are_refused(universe, mapping):
-    frames = Frames(torch.zeros(100, 5, 3))
+    frames = Frames(np.zeros((100, 5, 3)))
     with pytest.raises(ValueError, match="22 atoms but the frames have 5"):
         train(universe, mapping, model_options=TINY, frames=frames)
 
 
 @pytest.mark.parametrize("shift", [40.0, math.nan])
 def test_a_molecule_cut_by_the_box_is_refused(universe, mapping, shift):
-    frames = Frames(Frames.from_universe(universe).positions.clone())
+    frames = Frames(Frames.from_universe(universe).positions.copy())
     frames.positions[17, 14:] += shift
     with pytest.raises(ValueError, match=r"a bond of .* A, first in frame 17; make"):
         train(universe, mapping, model_options=TINY, frames=frames)
@@ -443,7 +443,7 @@ def test_degrees_are_mean_numbers_of_neighbours(universe, mapping):
 
 def test_data_keeps_the_frames_apart_from_where_they_are(universe, mapping):
     near, _ = prepared(universe, mapping)
-    positions = Frames.from_universe(universe).positions.double() + 1e3
+    positions = Frames.from_universe(universe).positions.astype(float) + 1e3
     table = AtomTable.from_universe(universe)
     config = ModelConfig(**TINY)
     far = TrainingData.prepare(

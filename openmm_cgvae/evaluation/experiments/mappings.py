@@ -2,7 +2,6 @@
 
 import MDAnalysis as mda
 import numpy as np
-import torch
 
 from openmm_cgvae.evaluation.experiments.plan import (
     DEFAULT_MAPPING,
@@ -115,7 +114,7 @@ def _learned(
     train = block_split(frames.n_frames, N_FOLDS, cell.fold).train
     some = train[:: max(1, len(train) // N_AUTO_GRAIN_FRAMES)][:N_AUTO_GRAIN_FRAMES]
     seen = atoms.copy()
-    seen.load_new(frames.positions[torch.from_numpy(some)].numpy())
+    seen.load_new(frames.positions[some])
     return learn_mapping(
         seen,
         cell.n_beads,

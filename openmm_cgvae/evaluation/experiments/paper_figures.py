@@ -124,7 +124,7 @@ class _Drawn:
         held_out = held_out_frames(model, frames)
         n_chosen = min(n_frames, len(held_out))
         chosen = held_out[np.arange(n_chosen) * len(held_out) // n_chosen]
-        truth = frames.positions[chosen].numpy().astype(np.float64)
+        truth = frames.positions[chosen].astype(np.float64)
         beads = model.mapping.project(truth)
         return truth, Sampler(model).sample(beads, chosen, n_samples, self.seed)
 
@@ -197,7 +197,7 @@ def _draw_conformations(
 
 def _walkers(trajectory: str, frames: Frames) -> list[np.ndarray]:
     """Cut the frames where another walker begins, if its provenance says where."""
-    positions = frames.positions.numpy()
+    positions = frames.positions
     note = Path(trajectory).with_suffix(".json")
     if not note.exists():
         return [positions]

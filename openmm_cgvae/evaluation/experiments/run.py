@@ -214,14 +214,14 @@ def frames_in_order(frames: Frames, split: str, seed: int) -> Frames:
 
     Examples
     --------
-    >>> frames = Frames(torch.arange(6.0).reshape(2, 1, 3))
+    >>> frames = Frames(np.arange(6.0).reshape(2, 1, 3))
     >>> frames_in_order(frames, "block", 0) is frames
     True
     """
     if split == "block":
         return frames
     order = np.random.default_rng(seed).permutation(frames.n_frames)
-    return Frames(frames.positions[torch.from_numpy(order)], source=frames.source)
+    return Frames(frames.positions[order], source=frames.source)
 
 
 def machine() -> dict[str, Any]:

@@ -242,7 +242,7 @@ def test_a_random_split_holds_out_frames_here_and_there():
     shuffled = frames_in_order(frames, "random", 0)
     held_out = shuffled.positions[block_split(200, 5, 0).test]
     where = [
-        int((frames.positions == one).all(dim=(1, 2)).nonzero()[0, 0])
+        int((frames.positions == one).all(axis=(1, 2)).nonzero()[0][0])
         for one in held_out
     ]
     assert len(set(where)) == 40
