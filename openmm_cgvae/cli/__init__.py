@@ -6,12 +6,8 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from openmm_cgvae.cli.benchmarking import (
-    add_benchmark,
-    add_benchmark_settings,
-    as_typed,
-)
-from openmm_cgvae.cli.training import add_settings
+from openmm_cgvae.cli.benchmark import add_benchmark_settings, as_typed
+from openmm_cgvae.cli.train import add_settings
 from openmm_cgvae.cli.verbs import VERBS
 
 __all__ = ["main", "make_parser"]
@@ -77,7 +73,7 @@ def make_parser(*, knows_settings: bool = True) -> argparse.ArgumentParser:
         description="Backmapping of coarse-grained beads to atoms.",
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for add in (*VERBS, add_benchmark):
+    for add in VERBS:
         add(verbs)
     if knows_settings:
         add_settings(verbs.choices["train"])

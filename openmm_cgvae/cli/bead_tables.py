@@ -5,6 +5,8 @@ import numpy as np
 
 from openmm_cgvae.mapping import Mapping, bonds_within, pieces_of_beads
 
+__all__ = ["bead_table"]
+
 
 def bead_table(atoms: "mda.AtomGroup", mapping: Mapping) -> str:
     """Write a line per bead: its residue, its atoms, and how many pieces they are.

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from openmm_cgvae.backmapping.backmapper import Backmapper
-from openmm_cgvae.cli import main, make_parser, simulating
+from openmm_cgvae.cli import main, make_parser, simulate
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import ModelConfig, pretrained
 from openmm_cgvae.model.checkpoint import save_model
@@ -462,7 +462,7 @@ class TestMany:
         assert sentence in refused("train", *words, "--output", tmp_path / "m.cgvae")
 
     def test_names_of_systems_are_those_of_the_package(self):
-        assert tuple(SYSTEMS) == simulating.SYSTEMS
+        assert tuple(SYSTEMS) == simulate.SYSTEMS
 
 
 class TestHelp:

@@ -14,6 +14,8 @@ from openmm_cgvae.cli.options import (
     given_fields,
 )
 
+__all__ = ["add_benchmark", "add_benchmark_settings", "as_typed"]
+
 # Fields of the config records that the benchmark sets itself.
 ITS_OWN = ("model", "pseudoscalar_init", "n_folds", "fold", "seed")
 

@@ -11,6 +11,8 @@ from openmm_cgvae.cli.options import (
     say,
 )
 
+__all__ = ["add_report"]
+
 
 def add_report(verbs: Any) -> None:
     """Add the verb ``report``."""

@@ -5,6 +5,8 @@ from typing import Any
 
 from openmm_cgvae.cli.options import Arguments, add_verb, count, own_options, say
 
+__all__ = ["add_simulate"]
+
 SYSTEMS = ("alanine-dipeptide", "chignolin")
 SAME_SEED = "same seed, same molecules (1)"
 

@@ -20,6 +20,8 @@ from openmm_cgvae.cli.options import (
 if TYPE_CHECKING:
     from openmm_cgvae.model import Model
 
+__all__ = ["add_settings", "add_train"]
+
 
 def add_train(verbs: Any) -> None:
     """Add the verb and its options, but for those of the config records."""
