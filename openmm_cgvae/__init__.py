@@ -15,29 +15,36 @@ from openmm_cgvae._runtime.version import __version__
 if TYPE_CHECKING:
     from openmm_cgvae.backmapping.backmapper import Backmapper
     from openmm_cgvae.backmapping.reporter import BackmapReporter
+    from openmm_cgvae.chemistry import protein_from_beads
     from openmm_cgvae.evaluation.evaluation import evaluate
     from openmm_cgvae.mapping import Mapping
     from openmm_cgvae.model import CGVAE, ModelConfig
     from openmm_cgvae.model.checkpoint import save_model
     from openmm_cgvae.model.pretrained import list_models, load_model
+    from openmm_cgvae.molecules import AtomTable
     from openmm_cgvae.molecules.atom_matching import match_atoms
+    from openmm_cgvae.molecules.frames import Frames
     from openmm_cgvae.simulation.coarse_grained.openmm_force import cg_force
     from openmm_cgvae.simulation.reference.trajectories import simulate
-    from openmm_cgvae.structures.ensemble import AtomisticEnsemble, AtomisticState
+    from openmm_cgvae.structures import AtomisticEnsemble, AtomisticState
+    from openmm_cgvae.structures.dynamics import Solvent
     from openmm_cgvae.training import TrainingConfig, train
     from openmm_cgvae.transformations import MapToBeads, coarse_grain
 
 # Where each public name lives. They are imported when they are first used, so that
 # `import openmm_cgvae` loads neither torch nor openmm.
 _HOMES = {
-    "AtomisticEnsemble": "structures.ensemble",
-    "AtomisticState": "structures.ensemble",
+    "AtomTable": "molecules",
+    "AtomisticEnsemble": "structures",
+    "AtomisticState": "structures",
     "BackmapReporter": "backmapping.reporter",
     "Backmapper": "backmapping.backmapper",
     "CGVAE": "model",
+    "Frames": "molecules.frames",
     "MapToBeads": "transformations",
     "Mapping": "mapping",
     "ModelConfig": "model",
+    "Solvent": "structures.dynamics",
     "TrainingConfig": "training",
     "cg_force": "simulation.coarse_grained.openmm_force",
     "coarse_grain": "transformations",
@@ -45,6 +52,7 @@ _HOMES = {
     "list_models": "model.pretrained",
     "load_model": "model.pretrained",
     "match_atoms": "molecules.atom_matching",
+    "protein_from_beads": "chemistry",
     "save_model": "model.checkpoint",
     "simulate": "simulation.reference.trajectories",
     "train": "training",
@@ -52,13 +60,16 @@ _HOMES = {
 
 __all__ = [
     "CGVAE",
+    "AtomTable",
     "AtomisticEnsemble",
     "AtomisticState",
     "BackmapReporter",
     "Backmapper",
+    "Frames",
     "MapToBeads",
     "Mapping",
     "ModelConfig",
+    "Solvent",
     "TrainingConfig",
     "__version__",
     "cg_force",
@@ -67,6 +78,7 @@ __all__ = [
     "list_models",
     "load_model",
     "match_atoms",
+    "protein_from_beads",
     "save_model",
     "simulate",
     "train",
@@ -91,4 +103,4 @@ forward_old_paths()
 # Where MDAnalysis is already there, `atoms.convert_to("OPENMM")` works from now on;
 # elsewhere from the first use of a name that needs it.
 if "MDAnalysis" in sys.modules:
-    import_module(f"{__name__}.structures.openmm_bridge.converter")
+    import_module(f"{__name__}.structures.converter")

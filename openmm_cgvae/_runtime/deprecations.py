@@ -22,7 +22,7 @@ OLD_PATHS = {
     "cg_forces": "simulation.coarse_grained.openmm_force",
     "checkpoint": "model.checkpoint",
     "coherence": "metrics.coherence",
-    "converter": "structures.openmm_bridge.converter",
+    "converter": "structures.converter",
     "demo": "cli.demo",
     "engines": "structures.export.engines",
     "ensemble": "structures.ensemble",

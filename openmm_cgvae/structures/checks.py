@@ -1,4 +1,4 @@
-"""Arrays of structures, checked where they come in."""
+"""Arrays of structures (positions, beads, boxes), checked where they come in."""
 
 from typing import Any
 

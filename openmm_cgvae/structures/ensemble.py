@@ -1,16 +1,12 @@
-"""Ensembles: many structures of one molecule, ready to be used."""
+"""AtomisticEnsemble: structures of one molecule, ready for OpenMM."""
 
-import os
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, overload
 
-import MDAnalysis as mda
 import numpy as np
 import openmm
-import parmed
 
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.molecules import AtomTable
@@ -20,41 +16,43 @@ from openmm_cgvae.structures.checks import (
     checked_beads,
     checked_box,
 )
-from openmm_cgvae.structures.export.engines import write_any
-from openmm_cgvae.structures.export.universes import make_parmed, make_universe
+from openmm_cgvae.structures.converter import OpenMMConverter
+from openmm_cgvae.structures.export import Exportable
 from openmm_cgvae.structures.notebook_view import view_structures
-from openmm_cgvae.structures.openmm_bridge import ForceFieldLike, make_system
-from openmm_cgvae.structures.openmm_bridge.chirality_restraint import restrain_chirality
-from openmm_cgvae.structures.openmm_bridge.converter import OpenMMConverter
-from openmm_cgvae.structures.relaxation.relaxation import (
+from openmm_cgvae.structures.openmm_bridge import (
+    ForceFieldLike,
+    make_system,
+    restrain_chirality,
+)
+from openmm_cgvae.structures.relaxation import (
     Minimisation,
     RelaxationSettings,
     minimise_restrained,
 )
-from openmm_cgvae.structures.report import Report, make_report
+from openmm_cgvae.structures.report import UNKNOWN_FRAME, Report, make_report
 from openmm_cgvae.structures.state import AtomisticState
 
 __all__ = ["AtomisticEnsemble", "AtomisticState", "OpenMMConverter", "Relaxation"]
 
-# What a report writes where nothing is known of the frame.
-UNKNOWN_FRAME = -1
 
-
-class AtomisticEnsemble(Sequence[AtomisticState]):
+class AtomisticEnsemble(Exportable, Sequence[AtomisticState]):
     """Structures of one molecule: a sequence of states, kept as one array.
+
+    They are written to files, to MDAnalysis and ParmEd as any
+    :class:`~openmm_cgvae.structures.export.Exportable` is.
 
     Parameters
     ----------
     atom_table : AtomTable
         What the atoms are.
     positions : array_like, shape (n_samples, n_atoms, 3)
-        Where they are [Angstrom].
+        Where they are [Å].
     mapping : Mapping, optional
         The beads the structures were made from.
     bead_positions : array_like, shape (n_samples, n_beads, 3), optional
-        Where these were [Angstrom]; of shape (n_beads, 3) if all samples share them.
+        Where these were [Å]; of shape (n_beads, 3) if all samples share them.
     box : array_like, shape (6,) or (n_samples, 6), optional
-        Unit cell as MDAnalysis has it [Angstrom, degrees]; zeros mean none.
+        Unit cell as MDAnalysis has it [Å, degrees]; zeros mean none.
     info : sequence of mappings, optional
         Where each sample comes from: frame, time [ps], seed, sample, ...
 
@@ -74,6 +72,7 @@ class AtomisticEnsemble(Sequence[AtomisticState]):
 
     Examples
     --------
+    >>> import MDAnalysis as mda
     >>> from openmm import app
     >>> from openmm_cgvae.data import data_path
     >>> pdb = mda.Universe(app.PDBFile(str(data_path("alanine-dipeptide.pdb"))))
@@ -111,7 +110,7 @@ class AtomisticEnsemble(Sequence[AtomisticState]):
             )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what the ensemble is made from."""
+        """Return what the ensemble is made from, to be pickled."""
         return AtomisticEnsemble, (
             self.atom_table,
             self.positions_angstrom,
@@ -122,7 +121,7 @@ class AtomisticEnsemble(Sequence[AtomisticState]):
         )
 
     def __repr__(self) -> str:
-        """Say how many samples of what there are."""
+        """Return how many samples of what there are."""
         molecule = self.atom_table.describe()
         return f"<AtomisticEnsemble of {len(self)} samples of {molecule}>"
 
@@ -148,62 +147,6 @@ class AtomisticEnsemble(Sequence[AtomisticState]):
         if chosen.ndim == 0:
             return AtomisticState(*parts, self.info[int(chosen)])
         return AtomisticEnsemble(*parts, [self.info[sample] for sample in chosen])
-
-    def to_universe(self) -> mda.Universe:
-        """Make an in-memory universe, samples as frames.
-
-        Returns
-        -------
-        MDAnalysis.Universe
-            With names, elements, masses, residues, chains, bonds and the box.
-        """
-        return make_universe(self.atom_table, self.positions_angstrom, self.box)
-
-    def write(
-        self, path: str | os.PathLike[str], forcefield: ForceFieldLike = None
-    ) -> tuple[Path, ...]:
-        """Write all samples as frames of one file, or for another engine.
-
-        Parameters
-        ----------
-        path : path-like
-            The ending tells the format, any that MDAnalysis writes; the file is
-            replaced in one step. ``.top``, ``.prmtop``, ``.parm7`` and ``.psf`` are
-            written with a force field, and coordinates beside them, see
-            `engines.write_for_engine`.
-        forcefield : ForceField, System, str or sequence of str, optional
-            For those; by default Amber99SB-ILDN in vacuum.
-
-        Returns
-        -------
-        tuple of Path
-            What was written.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such folder.
-        ValueError
-            If the format is unknown, or holds one structure and there are more.
-        """
-        arguments = (self.atom_table, self.positions_angstrom, self.box)
-        return write_any(*arguments, path, forcefield)
-
-    def to_parmed(self, forcefield: ForceFieldLike = None) -> parmed.Structure:
-        """Make a ParmEd structure with all samples as its coordinates.
-
-        Parameters
-        ----------
-        forcefield : ForceField, System, str or sequence of str, optional
-            If given, the structure has its parameters.
-
-        Returns
-        -------
-        parmed.Structure
-            ``structure.get_coordinates("all")`` has the samples [Angstrom].
-        """
-        box = None if self.box is None else self.box[0]
-        return make_parmed(self.atom_table, self.positions_angstrom, box, forcefield)
 
     def relax(  # noqa: PLR0913 - the settings of a relaxation
         self,
@@ -261,6 +204,7 @@ class AtomisticEnsemble(Sequence[AtomisticState]):
 
         Examples
         --------
+        >>> import MDAnalysis as mda
         >>> from openmm import app
         >>> from openmm_cgvae.data import data_path
         >>> pdb = mda.Universe(app.PDBFile(str(data_path("alanine-dipeptide.pdb"))))
@@ -305,7 +249,7 @@ class AtomisticEnsemble(Sequence[AtomisticState]):
         return Relaxation(**vars(minimisation), ensemble=relaxed)
 
     def view(self) -> Any:
-        """Show all samples over each other in a notebook, beads as spheres.
+        """Build a view of all samples for a notebook, beads as spheres.
 
         Needs py3Dmol: ``pip install 'openmm_cgvae[view]'``. Take a part of the
         ensemble to see fewer: ``ensemble[:3].view()``.
@@ -325,22 +269,25 @@ class AtomisticEnsemble(Sequence[AtomisticState]):
         return view_structures(self.atom_table, self.positions_angstrom, beads)
 
     def report(self) -> Report:
-        """Say what is wrong with each sample.
+        """Assess every sample: find what is wrong with it.
 
         Returns
         -------
         Report
-            One row per sample: bonds, hands, amides, rings, clashes, beads.
+            One row per sample: bonds, chirality, amides, rings, clashes, beads.
         """
-        numbers = [info.get("frame", UNKNOWN_FRAME) for info in self.info]
+        frames = [info.get("frame", UNKNOWN_FRAME) for info in self.info]
         return make_report(
             self.atom_table,
             self.positions_angstrom,
             self.mapping,
             self.bead_positions,
-            np.array(numbers, dtype=np.int64),
+            np.array(frames, dtype=np.int64),
             self.box,
         )
+
+    def _as_samples(self) -> tuple[np.ndarray, np.ndarray | None]:
+        return self.positions_angstrom, self.box
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -351,7 +298,7 @@ class Relaxation(Minimisation):
     ----------
     ensemble : AtomisticEnsemble
         The relaxed structures; the other numbers are those of
-        :class:`~openmm_cgvae.structures.relaxation.relaxation.Minimisation`.
+        :class:`~openmm_cgvae.structures.relaxation.Minimisation`.
     """
 
     ensemble: AtomisticEnsemble

@@ -1,4 +1,4 @@
-"""Structures in a notebook, drawn by 3Dmol.js."""
+"""Notebook views of structures, drawn by 3Dmol.js."""
 
 from typing import Any
 
@@ -8,9 +8,11 @@ from rdkit import Chem
 
 from openmm_cgvae.molecules import AtomTable
 
+__all__ = ["view_structures"]
+
 WIDTH, HEIGHT = 640, 420  # [px]
-STICK_RADIUS = 0.12  # [A]
-BEAD_RADIUS = 1.3  # [A]
+STICK_RADIUS = 0.12  # [Å]
+BEAD_RADIUS = 1.3  # [Å]
 BEAD_OPACITY = 0.35
 # Okabe and Ito (2008): told apart by colour-blind readers.
 BEAD_COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#0072B2", "#D55E00")
@@ -21,16 +23,16 @@ def view_structures(
     positions: Float[ndarray, "n_samples n_atoms 3"],
     beads: Float[ndarray, "n_beads 3"] | None,
 ) -> Any:
-    """Lay structures over each other, with beads as spheres.
+    """Build a view of structures over each other, with beads as spheres.
 
     Parameters
     ----------
     atom_table : AtomTable
         The molecule; its bonds are drawn, not guessed.
     positions : ndarray, shape (n_samples, n_atoms, 3)
-        Structures [A].
+        Structures [Å].
     beads : ndarray, shape (n_beads, 3), or None
-        Beads [A].
+        Beads [Å].
 
     Returns
     -------

@@ -1,15 +1,11 @@
-"""One atomistic structure, ready for OpenMM, MDAnalysis and ParmEd."""
+"""AtomisticState: one structure, ready for OpenMM, MDAnalysis and ParmEd."""
 
-import os
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-import MDAnalysis as mda
 import numpy as np
 import openmm
-import parmed
 from openmm import app, unit
 
 from openmm_cgvae.mapping import Mapping
@@ -21,18 +17,15 @@ from openmm_cgvae.structures.checks import (
     checked_box,
 )
 from openmm_cgvae.structures.dynamics import (
-    minimise_held,
-    set_velocities,
-    start_simulation,
-)
-from openmm_cgvae.structures.dynamics.solvation import (
     SOLVATED_FORCEFIELD,
     Solvent,
     add_solvent,
+    minimise_held,
+    set_velocities,
+    start_simulation,
     with_solvent,
 )
-from openmm_cgvae.structures.export.engines import write_any
-from openmm_cgvae.structures.export.universes import make_parmed, make_universe
+from openmm_cgvae.structures.export import Exportable
 from openmm_cgvae.structures.openmm_bridge import (
     ForceFieldLike,
     find_platform,
@@ -43,32 +36,36 @@ from openmm_cgvae.structures.openmm_bridge import (
     openmm_topology,
     shared_topology,
 )
-from openmm_cgvae.structures.relaxation.minimiser import RelaxationSettings
+from openmm_cgvae.structures.relaxation import RelaxationSettings
 
 __all__ = ["AtomisticState"]
 
 
 @dataclass(frozen=True, eq=False)
-class AtomisticState:
+class AtomisticState(Exportable):
     """One structure with all its atoms.
+
+    It is written to files, to MDAnalysis and ParmEd as any
+    :class:`~openmm_cgvae.structures.export.Exportable` is.
 
     Parameters
     ----------
     atom_table : AtomTable
         What the atoms are.
     positions_angstrom : ndarray, shape (n_atoms, 3)
-        Where they are [Angstrom].
+        Where they are [Å].
     mapping : Mapping, optional
         The beads the structure was made from.
     bead_positions : ndarray, shape (n_beads, 3), optional
-        Where these were [Angstrom].
+        Where these were [Å].
     box : ndarray, shape (6,), optional
-        Unit cell as MDAnalysis has it [Angstrom, degrees].
+        Unit cell as MDAnalysis has it [Å, degrees].
     info : mapping, optional
         Where the structure comes from: frame, time [ps], seed, sample, ...
 
     Examples
     --------
+    >>> import MDAnalysis as mda
     >>> from openmm_cgvae.data import data_path
     >>> pdb = mda.Universe(app.PDBFile(str(data_path("alanine-dipeptide.pdb"))))
     >>> state = AtomisticState(AtomTable.from_universe(pdb), pdb.atoms.positions)
@@ -88,7 +85,7 @@ class AtomisticState:
     info: MappingABC[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check that everything fits together."""
+        """Check the fields."""
         table = self.atom_table
         positions = checked_array(
             "positions_angstrom", self.positions_angstrom, (table.n_atoms, 3)
@@ -100,7 +97,7 @@ class AtomisticState:
         object.__setattr__(self, "box", checked_box(self.box, None))
 
     def __repr__(self) -> str:
-        """Say what the molecule is."""
+        """Return what the molecule is."""
         return f"<AtomisticState of {self.atom_table.describe()}>"
 
     @property
@@ -121,7 +118,7 @@ class AtomisticState:
         return openmm_box_vectors(self.box)
 
     def to_openmm_state(self) -> openmm.State:
-        """Make an OpenMM State: positions, box and time, no velocities.
+        """Build an OpenMM State: positions, box and time, no velocities.
 
         Returns
         -------
@@ -136,7 +133,7 @@ class AtomisticState:
         )
 
     def modeller(self) -> app.Modeller:
-        """Make an OpenMM Modeller, to add solvent and the like.
+        """Build an OpenMM Modeller, to add solvent and the like.
 
         Returns
         -------
@@ -161,7 +158,7 @@ class AtomisticState:
         bead_velocities: Any = None,
         solvate: bool | Solvent = False,
     ) -> app.Simulation:
-        """Make an OpenMM Simulation that is ready to step.
+        """Build an OpenMM Simulation that is ready to step.
 
         Parameters
         ----------
@@ -184,14 +181,14 @@ class AtomisticState:
             and velocities on top of its strain would blow it apart.
         hold_beads : float
             Stiffness of springs that hold the beads in the simulation, until
-            `thermalisation.release` lets go of them [kJ/mol/nm^2].
+            `dynamics.release` releases them [kJ/mol/nm^2].
         bead_velocities : array_like, shape (n_beads, 3), optional
             Velocities of the beads, such as those of the coarse-grained simulation
-            that goes on here [Angstrom/ps]. The atoms' follow them, what the beads
-            leave free is drawn at the temperature, see `thermalisation`. With either
+            that goes on here [Å/ps]. The atoms' follow them, what the beads
+            leave free is drawn at the temperature, see `dynamics`. With either
             of these two the beads are held while the energy is lowered.
         solvate : bool or Solvent
-            Whether to put the structure into water and ions; a `Solvent` says how
+            Whether to add water and ions; a `Solvent` says how
             much of what. The structure comes first among the particles. It is relaxed
             alone before and in the water afterwards, its beads held both times. The
             force field is by default Amber99SB-ILDN with TIP3P. There is no barostat.
@@ -237,63 +234,13 @@ class AtomisticState:
             set_velocities(simulation, held[0], bead_velocities, temperature)
         return simulation
 
-    def write(
-        self, path: str | os.PathLike[str], forcefield: ForceFieldLike = None
-    ) -> tuple[Path, ...]:
-        """Write the structure to any format MDAnalysis writes, or for another engine.
-
-        Parameters
-        ----------
-        path : path-like
-            The ending tells the format; the file is replaced in one step.
-        forcefield : ForceField, System, str or sequence of str, optional
-            As in `AtomisticEnsemble.write`.
-
-        Returns
-        -------
-        tuple of Path
-            What was written.
-
-        Raises
-        ------
-        ValueError
-            If MDAnalysis has no writer for the ending.
-        """
-        return write_any(self.atom_table, *self._as_samples(), path, forcefield)
-
-    def to_universe(self) -> mda.Universe:
-        """Make an in-memory universe of one frame.
-
-        Returns
-        -------
-        MDAnalysis.Universe
-            See `AtomisticEnsemble.to_universe`.
-        """
-        return make_universe(self.atom_table, *self._as_samples())
-
-    def to_parmed(self, forcefield: ForceFieldLike = None) -> parmed.Structure:
-        """Make a ParmEd structure.
-
-        Parameters
-        ----------
-        forcefield : ForceField, System, str or sequence of str, optional
-            If given, the structure has its parameters.
-
-        Returns
-        -------
-        parmed.Structure
-            See `AtomisticEnsemble.to_parmed`.
-        """
-        positions = self.positions_angstrom[None]
-        return make_parmed(self.atom_table, positions, self.box, forcefield)
-
     def _alone(
         self,
         forcefield: ForceFieldLike,
         constraints: Any,
         held: tuple[Mapping, np.ndarray] | None,
     ) -> tuple[app.Topology, openmm.System, np.ndarray]:
-        """Give what a simulation without solvent needs, relaxed if beads are held."""
+        """Build what a simulation without solvent needs, relaxed if beads are held."""
         system = make_system(
             self.atom_table, forcefield, box=self.box, constraints=constraints
         )
@@ -311,10 +258,10 @@ class AtomisticState:
         *,
         relaxes: bool,
     ) -> tuple[app.Topology, openmm.System, np.ndarray]:
-        """Give what a simulation in solvent needs, relaxed before that is added."""
+        """Build what a simulation in solvent needs, relaxed before that is added."""
         state = self
         if relaxes and self.mapping is not None:
-            # Water placed around strained atoms would be in the way of sound ones.
+            # Water placed around strained atoms would be in the way of relaxed ones.
             field = SOLVATED_FORCEFIELD if forcefield is None else forcefield
             alone = self._alone(field, constraints, self._beads())
             state = replace(self, positions_angstrom=alone[2])

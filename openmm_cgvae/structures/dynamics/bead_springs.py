@@ -1,4 +1,4 @@
-"""Beads held by springs, and let go in stages."""
+"""Restraints of beads: springs that hold them, released in stages."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,9 @@ import openmm
 from openmm import app, unit
 
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.structures.relaxation.relaxation import minimise_restrained
+from openmm_cgvae.structures.relaxation import minimise_restrained
+
+__all__ = ["SPRING_PARAMETER", "minimise_held", "release"]
 
 # What `minimiser.BeadRestraint` calls the stiffness of its springs.
 SPRING_PARAMETER = "bead_k"
@@ -22,25 +24,25 @@ def minimise_held(
     bead_positions: np.ndarray,
     box: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Lower the energy of one structure, its beads held where they are.
+    """Minimise the energy of one structure, its beads held where they are.
 
     Parameters
     ----------
     system : openmm.System
         The forces; not changed.
     positions : ndarray, shape (n_atoms, 3)
-        Atoms [Angstrom].
+        Atoms [Å].
     mapping : Mapping
         The beads.
     bead_positions : ndarray, shape (n_beads, 3)
-        Where they are held [Angstrom].
+        Where they are held [Å].
     box : ndarray, shape (6,), optional
-        Unit cell [Angstrom, degrees].
+        Unit cell [Å, degrees].
 
     Returns
     -------
     ndarray, shape (n_atoms, 3)
-        Atoms [Angstrom].
+        Atoms [Å].
     """
     relaxed = minimise_restrained(
         system,
@@ -56,7 +58,7 @@ def release(
     simulation: app.Simulation,
     stages: Iterable[tuple[float, float]] = RELEASE_STAGES,
 ) -> None:
-    """Let go of the beads in stages, running the simulation for each.
+    """Release the beads in stages, running the simulation for each.
 
     Parameters
     ----------
@@ -64,7 +66,7 @@ def release(
         One whose beads are held, see ``hold_beads`` of `AtomisticState.simulation`.
         Its thermostat takes up the heat.
     stages : iterable of (float, float)
-        Stiffness of the springs [kJ/mol/nm^2] and for how long [ps]. They are let go
+        Stiffness of the springs [kJ/mol/nm^2] and for how long [ps]. They are released
         altogether at the end.
 
     Raises

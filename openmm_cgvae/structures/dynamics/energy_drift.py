@@ -1,4 +1,4 @@
-"""How well the energy is kept once the bath is taken away."""
+"""Energy drift: how well energy is conserved without a thermostat."""
 
 import copy
 from dataclasses import dataclass
@@ -7,7 +7,10 @@ import numpy as np
 import openmm
 from openmm import app
 
+from openmm_cgvae._runtime.deprecations import warn_of_old_name
 from openmm_cgvae.structures.dynamics.velocities import masses_of
+
+__all__ = ["EnergyDrift", "energy_drift"]
 
 N_POINTS = 100
 
@@ -31,14 +34,20 @@ class EnergyDrift:
     n_degrees: int
 
     @property
-    def slope(self) -> float:
+    def drift(self) -> float:
         """Drift per degree of freedom [kJ/mol/ps], by a straight line."""
         return float(np.polyfit(self.times, self.energies, 1)[0]) / self.n_degrees
 
+    @property
+    def slope(self) -> float:
+        """The drift by its name of version 0.1; deprecated."""
+        warn_of_old_name("EnergyDrift.slope", "EnergyDrift.drift")
+        return self.drift
+
     def __str__(self) -> str:
-        """Give one line."""
+        """Return one line."""
         return (
-            f"drift {self.slope:.2g} kJ/mol/ps per degree of freedom, fluctuation "
+            f"drift {self.drift:.2g} kJ/mol/ps per degree of freedom, fluctuation "
             f"{self.energies.std():.2g} kJ/mol, over {self.times[-1]:g} ps"
         )
 
@@ -46,7 +55,7 @@ class EnergyDrift:
 def energy_drift(
     simulation: app.Simulation, duration: float = 2.0, timestep: float = 0.0005
 ) -> EnergyDrift:
-    """Measure how well the energy is kept in the first picoseconds without a bath.
+    """Compute how well energy is conserved in the first picoseconds without a bath.
 
     A structure that is not at rest, or clashes, heats up at once; the drift says so.
 
@@ -100,7 +109,7 @@ def energy_drift(
 
 
 def _without_motion_remover(system: openmm.System) -> openmm.System:
-    """Leave out what takes energy away by stopping the whole."""
+    """Return the System without what takes energy away by stopping the whole."""
     forces = system.getForces()
     removers = [
         index

@@ -1,4 +1,4 @@
-"""Water and ions around a structure; OpenMM's Modeller puts them there."""
+"""Solvation: water and ions around a structure, added by OpenMM's Modeller."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -93,7 +93,7 @@ class Solvated:
     system : openmm.System
         With particle-mesh Ewald.
     positions : ndarray, shape (n_particles, 3)
-        Where all of it is [Angstrom]; the structure where it was.
+        Where all of it is [Å]; the structure where it was.
     """
 
     topology: app.Topology
@@ -107,7 +107,7 @@ def add_solvent(
     solvent: Solvent | None = None,
     constraints: Any = None,
 ) -> Solvated:
-    """Put a structure into water and ions.
+    """Add water and ions around a structure.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def add_solvent(
 
 
 def with_solvent(mapping: Mapping, n_particles: int) -> Mapping:
-    """Let a mapping know of solvent, which no bead feels.
+    """Return a mapping that counts solvent, which no bead feels.
 
     Parameters
     ----------

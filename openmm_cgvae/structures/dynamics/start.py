@@ -1,4 +1,4 @@
-"""A simulation at its start: in place, at rest, beads held if they are to be."""
+"""Start of a simulation: positions, minimisation, restraint of the beads."""
 
 import copy
 
@@ -9,10 +9,9 @@ from openmm import app
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.structures.dynamics.bead_springs import SPRING_PARAMETER
 from openmm_cgvae.structures.openmm_bridge import openmm_positions
-from openmm_cgvae.structures.relaxation.minimiser import (
-    BeadRestraint,
-    RelaxationSettings,
-)
+from openmm_cgvae.structures.relaxation import BeadRestraint, RelaxationSettings
+
+__all__ = ["start_simulation"]
 
 
 def start_simulation(  # noqa: PLR0913 - what a simulation is made of
@@ -27,7 +26,7 @@ def start_simulation(  # noqa: PLR0913 - what a simulation is made of
     lowers_energy: bool = False,
     max_iterations: int = 0,
 ) -> app.Simulation:
-    """Make a simulation, lower its energy and hold its beads.
+    """Build a simulation, minimise its energy and restrain its beads.
 
     Parameters
     ----------
@@ -36,13 +35,13 @@ def start_simulation(  # noqa: PLR0913 - what a simulation is made of
     system : openmm.System
         The forces; not changed.
     positions : ndarray, shape (n_particles, 3)
-        Where to start [Angstrom].
+        Where to start [Å].
     integrator : openmm.Integrator
         What will step.
     platform : openmm.Platform, optional
         Where.
     held : (Mapping, ndarray of shape (n_beads, 3)), optional
-        The beads, and where they are held [Angstrom].
+        The beads, and where they are held [Å].
     k : float
         Stiffness of the springs that hold them, until `release` lets go
         [kJ/mol/nm^2].

@@ -1,4 +1,4 @@
-r"""Velocities of atoms whose beads move as they are told.
+r"""Velocities of atoms whose beads have given velocities.
 
 The velocities of atoms whose beads move with given velocities :math:`V` are drawn
 from the Maxwell-Boltzmann distribution *given* that
@@ -28,7 +28,9 @@ from scipy.sparse.linalg import lsqr
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.structures.openmm_bridge.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
-# Velocities are of the order of 10 A/ps; what cannot be met is far above this.
+__all__ = ["masses_of", "set_velocities", "velocities_given_beads"]
+
+# Velocities are of the order of 10 Å/ps; what cannot be met is far above this.
 LARGEST_RESIDUAL = 1.0e-6
 SMALLEST_RESIDUAL = 1.0e-12
 N_POLISHES = 5
@@ -53,11 +55,11 @@ def velocities_given_beads(  # noqa: PLR0913 - what a velocity depends on
     mapping : Mapping
         The beads.
     bead_velocities : array_like, shape (n_beads, 3)
-        Their velocities [Angstrom/ps].
+        Their velocities [Å/ps].
     temperature : float
         Temperature of what the beads do not decide [K].
     positions : array_like, shape (n_atoms, 3), optional
-        Atoms [Angstrom], for the directions of rigid bonds.
+        Atoms [Å], for the directions of rigid bonds.
     rigid_bonds : array_like of int, shape (n_rigid_bonds, 2)
         Pairs of atoms whose distance does not change.
     seed : int, optional
@@ -66,7 +68,7 @@ def velocities_given_beads(  # noqa: PLR0913 - what a velocity depends on
     Returns
     -------
     ndarray, shape (n_atoms, 3)
-        Velocities [Angstrom/ps]; ``mapping.project`` of them gives those of the beads.
+        Velocities [Å/ps]; ``mapping.project`` of them gives those of the beads.
 
     Raises
     ------
@@ -100,22 +102,23 @@ def velocities_given_beads(  # noqa: PLR0913 - what a velocity depends on
         conditions = vstack([conditions, _bond_rows(bonds, np.asarray(positions))])
     values = np.concatenate([beads.ravel(), np.zeros(len(bonds))])
     has_mass = masses > 0
-    spread = np.zeros_like(masses)
-    spread[has_mass] = masses[has_mass] ** -0.5
-    spread = np.repeat(spread, 3)
+    # Of velocities of one component over that of unit mass.
+    deviation = np.zeros_like(masses)
+    deviation[has_mass] = masses[has_mass] ** -0.5
+    deviation = np.repeat(deviation, 3)
     # Daltons times the square of nm/ps are kJ/mol.
     kt = unit.MOLAR_GAS_CONSTANT_R * temperature * unit.kelvin
     scale = kt.value_in_unit(unit.kilojoule_per_mole) * ANGSTROM_PER_NM**2
     generator = np.random.default_rng(seed)
-    velocities = generator.normal(size=len(spread)) * np.sqrt(scale) * spread
-    weighted = csr_array(conditions * spread)
+    velocities = generator.normal(size=len(deviation)) * np.sqrt(scale) * deviation
+    weighted = csr_array(conditions * deviation)
     # Each round takes away the rounding errors of the one before.
     for _ in range(N_POLISHES):
         missing = values - conditions @ velocities
         if np.abs(missing).max(initial=0.0) < SMALLEST_RESIDUAL:
             break
         change = lsqr(weighted, missing, atol=0, btol=0, iter_lim=4 * len(values))[0]
-        velocities += spread * change
+        velocities += deviation * change
     worst = np.abs(values - conditions @ velocities).max(initial=0.0)
     if worst > LARGEST_RESIDUAL:
         raise ValueError(
@@ -132,7 +135,7 @@ def set_velocities(
     temperature: Any = 300.0,
     seed: int | None = None,
 ) -> None:
-    """Give the atoms of a simulation velocities whose beads have given velocities.
+    """Set velocities of a simulation's atoms whose beads have given velocities.
 
     Parameters
     ----------
@@ -141,7 +144,7 @@ def set_velocities(
     mapping : Mapping
         The beads of its particles.
     bead_velocities : array_like, shape (n_beads, 3)
-        Velocities of the beads [Angstrom/ps].
+        Velocities of the beads [Å/ps].
     temperature : float or Quantity
         See `velocities_given_beads` [K].
     seed : int, optional
@@ -178,14 +181,14 @@ def set_velocities(
 
 
 def masses_of(system: openmm.System) -> np.ndarray:
-    """Give the masses of the particles, shape (n_particles,) [Da]."""
+    """Return the masses of the particles, shape (n_particles,) [Da]."""
     return np.array(
         [system.getParticleMass(i)._value for i in range(system.getNumParticles())]
     )
 
 
 def _bead_rows(mapping: Mapping) -> Any:
-    """Rows that give the velocity of every bead, along x, y and z."""
+    """Return rows that give the velocity of every bead, along x, y and z."""
     axes = np.arange(3)
     rows = (3 * mapping.bead_of_atom[:, None] + axes).ravel()
     columns = np.arange(3 * mapping.n_atoms)
@@ -194,7 +197,7 @@ def _bead_rows(mapping: Mapping) -> Any:
 
 
 def _bond_rows(bonds: np.ndarray, positions: np.ndarray) -> Any:
-    """Rows that give the speed at which the ends of every bond part."""
+    """Return rows that give the speed at which the ends of every bond part."""
     along = positions[bonds[:, 0]] - positions[bonds[:, 1]]
     along /= np.linalg.norm(along, axis=1, keepdims=True)
     values = np.stack([along, -along], axis=1).ravel()

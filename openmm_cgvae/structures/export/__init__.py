@@ -1,1 +1,22 @@
-"""Structures written for MDAnalysis and for other engines."""
+"""Structures written for MDAnalysis, ParmEd, GROMACS, Amber and CHARMM."""
+
+from openmm_cgvae.structures.export.engines import write_any, write_for_engine
+from openmm_cgvae.structures.export.exportable import Exportable
+from openmm_cgvae.structures.export.universes import (
+    check_ending,
+    make_parmed,
+    make_universe,
+    structure_writer,
+    write_structures,
+)
+
+__all__ = [
+    "Exportable",
+    "check_ending",
+    "make_parmed",
+    "make_universe",
+    "structure_writer",
+    "write_any",
+    "write_for_engine",
+    "write_structures",
+]

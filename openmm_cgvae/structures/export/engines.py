@@ -1,4 +1,4 @@
-"""Structures with their force field for other engines: GROMACS, Amber, CHARMM.
+"""Files for other engines (GROMACS, Amber, CHARMM): structures and force field.
 
 ParmEd writes the files. Topology and coordinates go together: the name of one of them
 is given, and the other is written beside it.
@@ -53,9 +53,9 @@ def write_any(
     atom_table : AtomTable
         What the atoms are.
     positions : ndarray, shape (n_samples, n_atoms, 3)
-        Where they are [A].
+        Where they are [Å].
     boxes : ndarray, shape (n_samples, 6), or None
-        Unit cells [A, degrees].
+        Unit cells [Å, degrees].
     path : path-like
         File to write.
     forcefield : ForceField, System, str or sequence of str, optional
@@ -98,9 +98,9 @@ def write_for_engine(
     atom_table : AtomTable
         What the atoms are.
     positions : ndarray, shape (n_samples, n_atoms, 3)
-        Where they are [A].
+        Where they are [Å].
     box : ndarray, shape (6,), or None
-        Unit cell [A, degrees].
+        Unit cell [Å, degrees].
     path : path-like
         ``.top`` (GROMACS, with ``.gro``), ``.prmtop`` (Amber, with ``.inpcrd``),
         ``.parm7`` (Amber, with ``.rst7``) or ``.psf`` (CHARMM, with ``.crd``).

@@ -1,4 +1,4 @@
-"""Structures on their way out: to an MDAnalysis universe, to files, to ParmEd."""
+"""Export of structures: to an MDAnalysis universe, to files, to ParmEd."""
 
 import os
 import warnings
@@ -37,16 +37,16 @@ PLACEHOLDER_BOX_RECORDS = ("CRYST1    1.000    1.000    1.000", "REMARK     285 
 def make_universe(
     atom_table: AtomTable, positions: np.ndarray, boxes: np.ndarray | None = None
 ) -> mda.Universe:
-    """Make an in-memory universe, one frame a sample.
+    """Build an in-memory universe, one frame a sample.
 
     Parameters
     ----------
     atom_table : AtomTable
         What the atoms are.
     positions : ndarray, shape (n_samples, n_atoms, 3)
-        Where they are [Angstrom].
+        Where they are [Å].
     boxes : ndarray, shape (n_samples, 6), optional
-        Unit cells [Angstrom, degrees].
+        Unit cells [Å, degrees].
 
     Returns
     -------
@@ -102,9 +102,9 @@ def write_structures(
     atom_table : AtomTable
         What the atoms are.
     positions : ndarray, shape (n_samples, n_atoms, 3)
-        Where they are [Angstrom].
+        Where they are [Å].
     boxes : ndarray, shape (n_samples, 6), or None
-        Unit cells [Angstrom, degrees].
+        Unit cells [Å, degrees].
     path : path-like
         File to write; its ending tells the format.
 
@@ -130,7 +130,7 @@ def structure_writer(
     n_samples: int,
     argument: str = "path",
 ) -> Iterator[Any]:
-    """Open a writer of structures whose file appears when it is complete.
+    """Return a writer of structures whose file appears when it is complete.
 
     Parameters
     ----------
@@ -179,16 +179,16 @@ def make_parmed(
     box: np.ndarray | None = None,
     forcefield: ForceFieldLike = None,
 ) -> parmed.Structure:
-    """Make a ParmEd structure with all samples as its coordinates.
+    """Build a ParmEd structure with all samples as its coordinates.
 
     Parameters
     ----------
     atom_table : AtomTable
         What the atoms are.
     positions : ndarray, shape (n_samples, n_atoms, 3)
-        Where they are [Angstrom].
+        Where they are [Å].
     box : ndarray, shape (6,), optional
-        Unit cell [Angstrom, degrees].
+        Unit cell [Å, degrees].
     forcefield : ForceField, System, str or sequence of str, optional
         If given, the structure has its parameters.
 
@@ -196,7 +196,7 @@ def make_parmed(
     -------
     parmed.Structure
         ``structure.coordinates`` is the first sample and
-        ``structure.get_coordinates("all")`` has them all [Angstrom].
+        ``structure.get_coordinates("all")`` has them all [Å].
     """
     topology = openmm_topology(atom_table, box)
     system = None
@@ -209,7 +209,7 @@ def make_parmed(
 
 
 def _segments(chain_ids: tuple[str, ...]) -> tuple[list[str], np.ndarray]:
-    """Begin a segment wherever the chain changes."""
+    """Return segments, a new one wherever the chain changes."""
     is_new = np.array(
         [i == 0 or chain != chain_ids[i - 1] for i, chain in enumerate(chain_ids)]
     )
@@ -256,7 +256,7 @@ def check_ending(path: Path, n_samples: int, argument: str = "path") -> None:
 
 
 def _is_multiframe(path: Path, n_samples: int, argument: str) -> bool:
-    """Find out if a format is written as one structure or as many frames."""
+    """Find whether a format is written as one structure or as many frames."""
     # A writer of single frames first, if one frame is enough: a PDB file then has no
     # MODEL records. Trajectory formats have no such writer.
     for multiframe in (False, True) if n_samples == 1 else (True,):
@@ -281,7 +281,7 @@ def _is_multiframe(path: Path, n_samples: int, argument: str) -> bool:
 
 
 def _drop_placeholder_box(path: Path) -> None:
-    """Remove the box of 1 A that MDAnalysis writes for none.
+    """Remove the box of 1 Å that MDAnalysis writes for none.
 
     OpenMM would take it for a box.
     """

@@ -1,9 +1,10 @@
-"""What OpenMM calls a molecule: its Topology, its box vectors, its System.
+"""Molecules as OpenMM has them: Topology, box vectors, System, State.
 
-The package computes in Angstrom and OpenMM in nanometre; positions and boxes cross
+The package computes in Å and OpenMM in nanometre; positions and boxes cross
 that border here and in the rooms above, never below.
 """
 
+from openmm_cgvae.structures.openmm_bridge.chirality_restraint import restrain_chirality
 from openmm_cgvae.structures.openmm_bridge.force_fields import (
     DEFAULT_FORCEFIELD,
     ForceFieldLike,
@@ -20,9 +21,12 @@ from openmm_cgvae.structures.openmm_bridge.topologies import (
     openmm_topology,
     shared_topology,
 )
+from openmm_cgvae.structures.openmm_bridge.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
 __all__ = [
+    "ANGSTROM_PER_NM",
     "DEFAULT_FORCEFIELD",
+    "NM_PER_ANGSTROM",
     "ForceFieldLike",
     "find_platform",
     "load_forcefield",
@@ -32,6 +36,7 @@ __all__ = [
     "openmm_positions",
     "openmm_topology",
     "periodic_options",
+    "restrain_chirality",
     "shared_topology",
     "soft_sphere_system",
 ]

@@ -1,12 +1,12 @@
-"""A force that keeps stereocentres from turning while atoms are far from rest."""
+"""Chirality restraint: a force that keeps stereocentres from inverting."""
 
 import numpy as np
 import openmm
 
 __all__ = ["restrain_chirality"]
 
-# A carbon spans 2.5 A^3 with three of its arms and is never nearly flat, so the force
-# is zero for every sound structure. A flat centre costs 200 kJ/mol.
+# A carbon spans 2.5 Å^3 with three of its arms and is never nearly flat, so the force
+# is zero for every good structure. A flat centre costs 200 kJ/mol.
 FLATTEST_NM3 = 1.0e-3
 STIFFNESS = 2.0e8  # kJ/mol/nm^6
 ARMS = {"a": 2, "b": 3, "c": 4}
@@ -18,7 +18,7 @@ SMALLEST_SYSTEM = 60
 def restrain_chirality(
     system: openmm.System, stereocentres: np.ndarray
 ) -> openmm.System:
-    r"""Add a force to a System that turns stereocentres the right way and keeps them.
+    r"""Add a force to a System that gives stereocentres their chirality and keeps it.
 
     .. math:: E = \kappa \sum \max(0, V_0 - V)^2
 
@@ -31,7 +31,8 @@ def restrain_chirality(
     system : openmm.System
         The forces; changed in place.
     stereocentres : ndarray of int, shape (n_stereocentres, 4)
-        Rows as in `AtomTable`: centre and three arms of the right hand.
+        Rows as in `AtomTable`: centre and three neighbours, in the order that gives
+        correct chirality a positive signed volume.
 
     Returns
     -------

@@ -12,6 +12,14 @@ from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.structures.openmm_bridge.topologies import openmm_topology
 from openmm_cgvae.structures.openmm_bridge.units import ANGSTROM_PER_NM
 
+__all__ = [
+    "DEFAULT_FORCEFIELD",
+    "ForceFieldLike",
+    "load_forcefield",
+    "make_system",
+    "periodic_options",
+]
+
 # The implicit solvent of amber99_obc.xml is native code in OpenMM: ten times faster
 # than the generalised Born models written as custom forces.
 DEFAULT_FORCEFIELD = ("amber99sbildn.xml", "amber99_obc.xml")
@@ -32,7 +40,7 @@ def make_system(
     box: np.ndarray | None = None,
     constraints: Any = None,
 ) -> openmm.System:
-    """Give a molecule its forces.
+    """Build the System of a molecule: its particles and forces.
 
     Parameters
     ----------
@@ -42,7 +50,7 @@ def make_system(
         A force field, the names of its XML files, or a ready System, which is
         returned as it is. By default Amber99SB-ILDN in OBC implicit solvent.
     box : ndarray, shape (6,), optional
-        Unit cell [Angstrom, degrees]. With one, electrostatics are particle-mesh
+        Unit cell [Å, degrees]. With one, electrostatics are particle-mesh
         Ewald; without one, and in implicit solvent, which has no box, all pairs
         interact.
     constraints : object, optional
@@ -69,7 +77,7 @@ def make_system(
 
 
 def periodic_options(topology: app.Topology) -> dict[str, Any]:
-    """Give what `ForceField.createSystem` has to be told of a box.
+    """Return what `ForceField.createSystem` has to know of a box.
 
     Parameters
     ----------

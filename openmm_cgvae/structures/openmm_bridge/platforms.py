@@ -1,6 +1,8 @@
-"""What OpenMM computes on."""
+"""OpenMM platforms, found by name."""
 
 import openmm
+
+__all__ = ["find_platform"]
 
 
 def find_platform(platform: openmm.Platform | str | None) -> openmm.Platform | None:

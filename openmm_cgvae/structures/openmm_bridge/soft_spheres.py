@@ -1,8 +1,10 @@
-"""Forces that pull clashing atoms apart gently."""
+"""Soft spheres: repulsion that pulls clashing atoms apart gently."""
 
 import copy
 
 import openmm
+
+__all__ = ["soft_sphere_system"]
 
 NONBONDED_FORCES = (
     openmm.NonbondedForce,
@@ -19,9 +21,9 @@ EXCLUDED_BONDS = 3
 
 
 def soft_sphere_system(system: openmm.System) -> openmm.System:
-    """Copy a System, soft spheres in place of its charges and dispersion.
+    """Build a copy of a System, soft spheres instead of charges and dispersion.
 
-    Atoms more than three bonds apart repel each other gently below 2.2 Angstrom, so
+    Atoms more than three bonds apart repel each other gently below 2.2 Å, so
     that clashing structures can be pulled apart without forces that are astronomical.
 
     Parameters
@@ -55,7 +57,7 @@ def soft_sphere_system(system: openmm.System) -> openmm.System:
 
 
 def _bonds_of(system: openmm.System) -> list[tuple[int, int]]:
-    """List the bonds that the forces and constraints of a System know."""
+    """Find the bonds that the forces and constraints of a System know."""
     bonds = []
     for force in system.getForces():
         if isinstance(force, openmm.HarmonicBondForce | openmm.CustomBondForce):

@@ -1,4 +1,4 @@
-"""States of OpenMM that come from no simulation."""
+"""OpenMM States of positions alone, from no simulation."""
 
 import numpy as np
 import openmm
@@ -8,6 +8,8 @@ from openmm_cgvae.structures.openmm_bridge.topologies import (
     openmm_positions,
 )
 
+__all__ = ["make_state"]
+
 
 def make_state(
     masses: np.ndarray,
@@ -15,16 +17,16 @@ def make_state(
     box: np.ndarray | None = None,
     time: float = 0.0,
 ) -> openmm.State:
-    """Make an OpenMM State: positions, box and time, no velocities.
+    """Build an OpenMM State: positions, box and time, no velocities.
 
     Parameters
     ----------
     masses : ndarray, shape (n_particles,)
         Masses [Da].
     positions : ndarray, shape (n_particles, 3)
-        Where the particles are [Angstrom].
+        Where the particles are [Å].
     box : ndarray, shape (6,), optional
-        Unit cell [Angstrom, degrees].
+        Unit cell [Å, degrees].
     time : float
         Time [ps].
 

@@ -1,4 +1,4 @@
-"""Atoms, positions and boxes as OpenMM has them, in nanometre."""
+"""OpenMM topologies, positions and box vectors, in nanometre."""
 
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
@@ -13,6 +13,13 @@ from openmm.app.internal.unitcell import reducePeriodicBoxVectors
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.structures.openmm_bridge.units import NM_PER_ANGSTROM
 
+__all__ = [
+    "openmm_box_vectors",
+    "openmm_positions",
+    "openmm_topology",
+    "shared_topology",
+]
+
 
 def openmm_topology(
     atom_table: AtomTable,
@@ -20,7 +27,7 @@ def openmm_topology(
     *,
     chain_keys: Sequence[Hashable] | None = None,
 ) -> app.Topology:
-    """Make the OpenMM topology of a molecule.
+    """Build the OpenMM topology of a molecule.
 
     Numbers and insertion codes of residues, chains and bonds are kept, which a
     detour through a PDB file would not do for every molecule.
@@ -30,7 +37,7 @@ def openmm_topology(
     atom_table : AtomTable
         The molecule. Atoms of atomic number 0 (beads) get no element.
     box : ndarray, shape (6,), optional
-        Unit cell as MDAnalysis has it [Angstrom, degrees].
+        Unit cell as MDAnalysis has it [Å, degrees].
     chain_keys : sequence, optional
         One per residue; a new chain starts where the key changes. The chain
         identifiers of the table by default.
@@ -87,14 +94,14 @@ def openmm_topology(
 def shared_topology(
     atom_table: AtomTable, box: tuple[float, ...] | None = None
 ) -> app.Topology:
-    """Give the topology of `openmm_topology`, one for all who ask, not to be changed.
+    """Return the one topology of `openmm_topology` for all who ask, not to be changed.
 
     Parameters
     ----------
     atom_table : AtomTable
         The molecule.
     box : tuple of 6 floats, optional
-        Unit cell [Angstrom, degrees].
+        Unit cell [Å, degrees].
 
     Returns
     -------
@@ -105,7 +112,7 @@ def shared_topology(
 
 
 def openmm_positions(positions: np.ndarray) -> unit.Quantity:
-    """Convert positions [Angstrom], shape (n_atoms, 3), to a Quantity in nm.
+    """Convert positions [Å], shape (n_atoms, 3), to a Quantity in nm.
 
     Examples
     --------
@@ -123,7 +130,7 @@ def openmm_box_vectors(box: np.ndarray | None) -> unit.Quantity | None:
     Parameters
     ----------
     box : ndarray, shape (6,), or None
-        Lengths and angles [Angstrom, degrees]; None or zeros mean no box.
+        Lengths and angles [Å, degrees]; None or zeros mean no box.
 
     Returns
     -------

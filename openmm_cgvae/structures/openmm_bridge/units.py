@@ -1,4 +1,6 @@
-"""Angstrom inside, nanometre at the OpenMM door: the two factors, nothing else."""
+"""Factors between Å, used inside, and nanometre, the unit of OpenMM."""
+
+__all__ = ["ANGSTROM_PER_NM", "NM_PER_ANGSTROM"]
 
 NM_PER_ANGSTROM = 0.1
 ANGSTROM_PER_NM = 10.0

@@ -1,7 +1,7 @@
-r"""Go downhill in energy with the beads held, one sample after the other.
+r"""Restrained minimisation: lower the energy of a sample, its beads held.
 
-Every bead is tied to its place by a harmonic spring between the weighted centre of
-its atoms and the position it had,
+Every bead is held by a harmonic spring between the weighted centre of its atoms and
+the position it had,
 
 .. math::
 
@@ -33,7 +33,7 @@ __all__ = ["BeadRestraint", "Minimiser", "Outcome", "RelaxationSettings"]
 # longer than they work; custom forces are interpreted there and never worth it.
 LARGEST_REFERENCE_SYSTEM = 60
 INTERPRETED_FORCES = (openmm.CustomGBForce, openmm.CustomNonbondedForce)
-# Atoms start to clash where bonds are strained by this much; 0.2 A of noise on every
+# Atoms start to clash where bonds are strained by this much; 0.2 Å of noise on every
 # coordinate makes about 200.
 CLASH_ENERGY_PER_ATOM = 1000.0  # kJ/mol
 JITTER_ANGSTROM = 0.1
@@ -44,13 +44,13 @@ PLATEAU_ITERATIONS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class RelaxationSettings:
-    """How samples are relaxed.
+    """Settings of a restrained relaxation.
 
     Parameters
     ----------
     k : float
         Stiffness of the spring that holds a bead [kJ/mol/nm^2]. The default lets
-        beads move by hundredths of an Angstrom; ten times more costs more iterations
+        beads move by hundredths of an Å; ten times more costs more iterations
         than it is worth, see `recentre`.
     tolerance : float
         Stop when the root mean square force on an atom is lower [kJ/mol/nm].
@@ -82,7 +82,7 @@ class RelaxationSettings:
     platform: openmm.Platform | str | None = None
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
+        """Check the fields."""
         for name in ("k", "tolerance", "max_iterations"):
             if not getattr(self, name) > 0:
                 raise ValueError(
@@ -103,7 +103,7 @@ class RelaxationSettings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one sample."""
+    """One relaxed sample: its positions, energies and displacements."""
 
     positions: np.ndarray
     energy_before: float
@@ -156,7 +156,7 @@ class BeadRestraint:
         self.force = force
 
     def hold(self, context: openmm.Context, bead_positions: np.ndarray) -> None:
-        """Tie the beads to these positions [Angstrom]."""
+        """Set the positions that the beads are tied to [Å]."""
         targets = np.asarray(bead_positions, dtype=np.float64) * NM_PER_ANGSTROM
         for bead, target in enumerate(targets.tolist()):
             self.force.setBondParameters(bead, [bead], target)
@@ -179,7 +179,7 @@ class _Stage:
         self.is_periodic = system.usesPeriodicBoundaryConditions()
         self.context = _make_context(system, find_platform(settings.platform))
 
-    def place(
+    def set_positions(
         self,
         positions: np.ndarray,
         bead_positions: np.ndarray | None,
@@ -199,12 +199,12 @@ class _Stage:
         return state.getPotentialEnergy()._value
 
     def positions(self) -> np.ndarray:
-        """Return the positions of the atoms [Angstrom]."""
+        """Return the positions of the atoms [Å]."""
         state = self.context.getState(positions=True)
         return state.getPositions(asNumpy=True)._value * ANGSTROM_PER_NM
 
     def minimise(self) -> _Watch:
-        """Go downhill."""
+        """Minimise the energy."""
         watch = _Watch(self.settings.energy_tolerance)
         try:
             openmm.LocalEnergyMinimizer.minimize(
@@ -229,7 +229,7 @@ class _Stage:
 
 
 class Minimiser:
-    """Relaxes one sample after the other."""
+    """Relaxes one sample after the other, all in the same Contexts."""
 
     def __init__(
         self,
@@ -251,17 +251,17 @@ class Minimiser:
     ) -> Outcome:
         """Relax one sample."""
         start = np.asarray(start, dtype=np.float64)
-        self.stage.place(start, bead_positions, box)
+        self.stage.set_positions(start, bead_positions, box)
         energy_before = self.stage.energy()
         n_iterations = 0
         if self._starts_softly(energy_before):
             begin = start if np.isfinite(energy_before) else _jittered(start)
             softened, n_iterations = self._soften(begin, bead_positions, box)
-            self.stage.place(softened, bead_positions, box)
+            self.stage.set_positions(softened, bead_positions, box)
         watch = self.stage.minimise()
         if watch.failed:
-            # Hand it back as it came.
-            self.stage.place(start, bead_positions, box)
+            # Return it as it came.
+            self.stage.set_positions(start, bead_positions, box)
         relaxed = start if watch.failed else self.stage.positions()
         converged = watch.reached_plateau or self.stage.has_low_forces()
         bead_shift = np.nan
@@ -299,20 +299,20 @@ class Minimiser:
             self.soft_stage = _Stage(
                 _regrouped(soft_sphere_system(self.system)), self.mapping, self.settings
             )
-        self.soft_stage.place(start, bead_positions, box)
+        self.soft_stage.set_positions(start, bead_positions, box)
         watch = self.soft_stage.minimise()
         softened = start if watch.failed else self.soft_stage.positions()
         return softened, len(watch.energies)
 
 
 def _jittered(positions: np.ndarray) -> np.ndarray:
-    """Part atoms that lie on top of each other, which no force can do."""
+    """Return positions with noise, since no force parts atoms in the same point."""
     generator = np.random.default_rng(0)
     return positions + generator.normal(0.0, JITTER_ANGSTROM, positions.shape)
 
 
 def _regrouped(system: openmm.System) -> openmm.System:
-    """Copy the System, and free the force group of the springs."""
+    """Build a copy of the System that leaves the force group of the springs free."""
     system = copy.deepcopy(system)
     for force in system.getForces():
         force.setForceGroup(0)

@@ -1,6 +1,6 @@
 """Relaxation of many samples: energy minimisation with the beads held.
 
-This room works on arrays; ensembles are made from what it returns in the next.
+It works on arrays; `AtomisticEnsemble.relax` makes an ensemble of what it returns.
 """
 
 import hashlib
@@ -42,13 +42,13 @@ class Minimisation:
     Parameters
     ----------
     positions : ndarray, shape (n_samples, n_atoms, 3)
-        Relaxed atoms [Angstrom].
+        Relaxed atoms [Å].
     energy_before, energy_after : ndarray, shape (n_samples,)
         Energy of the force field alone, without the springs [kJ/mol].
     atom_shift : ndarray, shape (n_samples,)
-        Largest displacement of an atom [Angstrom].
+        Largest displacement of an atom [Å].
     bead_shift : ndarray, shape (n_samples,)
-        Largest displacement of a bead [Angstrom]; nan where no bead was held.
+        Largest displacement of a bead [Å]; nan where no bead was held.
     converged : ndarray of bool, shape (n_samples,)
         Whether the forces, or the fall of the energy, came below their tolerance.
     n_iterations : ndarray of int, shape (n_samples,)
@@ -64,7 +64,7 @@ class Minimisation:
     n_iterations: np.ndarray
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Give the numbers as a table, one row per sample.
+        """Return the numbers as a table, one row per sample.
 
         Returns
         -------
@@ -79,7 +79,7 @@ class Minimisation:
         return pd.DataFrame(columns).rename_axis("sample")
 
     def __str__(self) -> str:
-        """Write the table, lowest, median and highest of each number."""
+        """Return a table of the lowest, median and highest of each number."""
         summary = self.to_dataframe().drop(columns="converged").quantile([0, 0.5, 1])
         summary.index = pd.Index(["lowest", "median", "highest"])
         head = f"{int(self.converged.sum())} of {len(self.converged)} samples converged"
@@ -104,15 +104,15 @@ def minimise_restrained(
     system : openmm.System
         The forces; it is copied, not changed.
     positions : ndarray, shape (n_samples, n_atoms, 3)
-        Where the atoms start, molecules whole [Angstrom].
+        Where the atoms start, molecules whole [Å].
     mapping : Mapping, optional
         What the beads are. Without it nothing is held: a plain minimisation.
     bead_positions : ndarray, shape (n_samples, n_beads, 3), optional
-        Where the beads are held [Angstrom]; by default where the atoms put them.
+        Where the beads are held [Å]; by default where the atoms put them.
     settings : RelaxationSettings, optional
         Stiffness, tolerances, platform and the like.
     boxes : ndarray, shape (n_samples, 6), optional
-        Unit cells [Angstrom, degrees], read if the System is periodic.
+        Unit cells [Å, degrees], read if the System is periodic.
     workers : int
         Number of processes, this one included; each has a Context of its own. Others
         are started where there is work for more than a second, and stay for the next
@@ -166,7 +166,7 @@ class _Samples:
         return tuple(nothing if array is None else array for array in arrays)
 
     def split(self, workers: int) -> "list[_Samples]":
-        """Cut in parts that become smaller, so that none waits for the last one."""
+        """Return parts that become smaller, so that none waits for the last one."""
         n_samples = len(self.positions)
         largest = max(1, n_samples // (workers * CHUNKS_PER_WORKER))
         parts, start = [], 0
@@ -229,7 +229,7 @@ def _relax(minimiser: Minimiser, samples: _Samples, bar: tqdm) -> list[Outcome]:
 def _in_processes(
     minimiser: Minimiser, samples: _Samples, workers: int, bar: tqdm
 ) -> list[Outcome]:
-    """Share the samples with other processes as soon as these are ready.
+    """Distribute the samples to other processes as soon as these are ready.
 
     OpenMM's minimiser does not let go of Python while a reporter listens, so threads
     would wait for each other.
@@ -239,7 +239,7 @@ def _in_processes(
     try:
         done = _until_ready(others, minimiser, chunks, bar)
         if chunks:  # only then is the System written out for others
-            done |= _shared(others, minimiser, chunks, bar)
+            done |= _distributed(others, minimiser, chunks, bar)
         return _in_order(done)
     except BrokenProcessPool as error:
         other_processes.cache_clear()
@@ -252,31 +252,31 @@ def _in_processes(
 def _until_ready(
     others: OtherProcesses, minimiser: Minimiser, chunks: dict[int, _Samples], bar: tqdm
 ) -> dict[int, list[Outcome]]:
-    """Take chunks away and work on them until others are there, if it pays at all."""
+    """Relax chunks here until other processes are ready, which start if it pays."""
     done: dict[int, list[Outcome]] = {}
     started = time.process_time()
     while chunks and not others.are_ready:
-        place = next(iter(chunks))
-        done[place] = _relax(minimiser, chunks.pop(place), bar)
+        number = next(iter(chunks))
+        done[number] = _relax(minimiser, chunks.pop(number), bar)
         seconds_left = (time.process_time() - started) / len(done) * len(chunks)
         if seconds_left >= SECONDS_TO_START:
             others.call(_greet)
     return done
 
 
-def _shared(
+def _distributed(
     others: OtherProcesses, minimiser: Minimiser, chunks: dict[int, _Samples], bar: tqdm
 ) -> dict[int, list[Outcome]]:
-    """Hand chunks to others, and work on what none of them has taken yet."""
+    """Submit chunks to others, and relax here what none of them has taken yet."""
     job, done = _Job.of(minimiser), {}
-    futures = {p: others.submit(job.run, chunk) for p, chunk in chunks.items()}
+    futures = {n: others.submit(job.run, chunk) for n, chunk in chunks.items()}
     try:
-        for place, future in futures.items():
+        for number, future in futures.items():
             if future.cancel():
-                done[place] = _relax(minimiser, chunks[place], bar)
-        for place in futures.keys() - done.keys():
-            done[place] = futures[place].result()
-            bar.update(len(done[place]))
+                done[number] = _relax(minimiser, chunks[number], bar)
+        for number in futures.keys() - done.keys():
+            done[number] = futures[number].result()
+            bar.update(len(done[number]))
     finally:
         for future in futures.values():
             future.cancel()
@@ -288,7 +288,7 @@ def _greet() -> None:
 
 
 def _in_order(done: dict[int, list[Outcome]]) -> list[Outcome]:
-    return [outcome for place in sorted(done) for outcome in done[place]]
+    return [outcome for number in sorted(done) for outcome in done[number]]
 
 
 def _gather(outcomes: list[Outcome], shape: tuple[int, ...]) -> Minimisation:

@@ -1,10 +1,12 @@
-"""Other processes, started once and kept for the next call."""
+"""Worker processes, started once and kept for the next call."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import lru_cache
 from multiprocessing import get_context
 from typing import Any
+
+__all__ = ["OtherProcesses", "other_processes"]
 
 
 class OtherProcesses:
@@ -49,13 +51,13 @@ class OtherProcesses:
         return True
 
     def submit(self, call: Callable[..., Any], *arguments: Any) -> Future:
-        """Hand a call to whichever is free next."""
+        """Submit a call to whichever is free next."""
         return self.pool.submit(call, *arguments)
 
 
 @lru_cache(maxsize=1)
 def other_processes(n: int) -> OtherProcesses:
-    """Give the processes of earlier calls, or new ones that are not started yet.
+    """Return the processes of earlier calls, or new ones that are not started yet.
 
     They end with this process, or when another number is asked for.
 

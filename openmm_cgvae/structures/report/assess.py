@@ -1,4 +1,4 @@
-"""The judge: measures a set of structures by the molecule they should be of."""
+"""Assess structures by the molecule they should be of."""
 
 import numpy as np
 
@@ -10,8 +10,11 @@ from openmm_cgvae.structures.report.report import (
     CIS_BELOW,
     CLASH_DISTANCE,
     CONTACT_DISTANCE,
+    UNKNOWN_FRAME,
     Report,
 )
+
+__all__ = ["make_report"]
 
 
 def make_report(
@@ -22,7 +25,7 @@ def make_report(
     frames: np.ndarray | None = None,
     boxes: np.ndarray | None = None,
 ) -> Report:
-    """Judge structures by the molecule they should be of.
+    """Assess structures by the molecule they should be of.
 
     Parameters
     ----------
@@ -30,15 +33,15 @@ def make_report(
         The molecule: its bonds, stereocentres, amides and rings are the measure.
         Particles of atomic number 0, which are beads, are passed over.
     positions : ndarray, shape (n_samples, n_atoms, 3)
-        Structures [A]; one whose coordinates are not finite fails what it can fail.
+        Structures [Å]; one whose coordinates are not finite fails what it can fail.
     mapping : Mapping, optional
         How the atoms make beads; with `bead_positions` it is checked that they do.
     bead_positions : ndarray, shape (n_beads, 3) or (n_samples, n_beads, 3), optional
-        The beads the samples were made for [A].
+        The beads the samples were made for [Å].
     frames : ndarray of int, shape (n_samples,), optional
         The frame each sample was made for.
     boxes : ndarray, shape (n_samples, 6), optional
-        Unit cells [A, degrees]; what is close in another image is close.
+        Unit cells [Å, degrees]; what is close in another image is close.
 
     Returns
     -------
@@ -105,7 +108,7 @@ def make_report(
 
 def _as_frames(frames: np.ndarray | None, n_samples: int) -> np.ndarray:
     if frames is None:
-        return np.full(n_samples, -1)
+        return np.full(n_samples, UNKNOWN_FRAME)
     frames = np.array(frames)
     if frames.shape != (n_samples,):
         raise ValueError(
@@ -138,7 +141,7 @@ def _bead_residual(
 
 
 def _bonds(atom_table: AtomTable, positions: np.ndarray) -> dict[str, np.ndarray]:
-    """Graph difference and validity, by both tables, of all and of heavy atoms."""
+    """Compute graph difference and validity, by both tables, of all and heavy atoms."""
     columns = {}
     unknown = set(atom_table.atomic_numbers.tolist()) - set(metrics.RADII_2022)
     for radii in ("2022", "rdkit"):
@@ -187,7 +190,7 @@ def _contacts(
 
 
 def _ring_out_of_plane(atom_table: AtomTable, positions: np.ndarray) -> np.ndarray:
-    """Of the worst ring whose carbons all have three neighbours."""
+    """Compute it for the worst ring whose carbons all have three neighbours."""
     flat = [
         ring
         for ring in atom_table.rings

@@ -1,4 +1,4 @@
-"""The record: columns, checks made of them, and ways out to tables and files."""
+"""The report of an ensemble: columns, checks made of them, tables and files."""
 
 import json
 import os
@@ -9,16 +9,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openmm_cgvae._runtime.atomic_files import written_whole
+from openmm_cgvae._runtime.deprecations import warn_of_old_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CLASH_DISTANCE = 1.2  # [A]: atoms on top of each other
-CONTACT_DISTANCE = 2.0  # [A]: closer than any contact but a hydrogen bond
+__all__ = [
+    "CIS_BELOW",
+    "CLASH_DISTANCE",
+    "CONTACT_DISTANCE",
+    "UNKNOWN_FRAME",
+    "Report",
+]
+
+CLASH_DISTANCE = 1.2  # [Å]: atoms on top of each other
+CONTACT_DISTANCE = 2.0  # [Å]: closer than any contact but a hydrogen bond
 CIS_BELOW = 90.0  # [deg]
 LARGEST_TWIST = 60.0  # [deg]; peptides simulated at 300-340 K stay below 51
-FLAT_RING = 0.15  # [A], root mean square; the same peptides stay below 0.11
-BEAD_TOLERANCE = 0.05  # [A]: decoding is exact, restrained relaxation this good
+FLAT_RING = 0.15  # [Å], root mean square; the same peptides stay below 0.11
+UNKNOWN_FRAME = -1  # where nothing is known of the frame
+BEAD_TOLERANCE = 0.05  # [Å]: decoding is exact, restrained relaxation this good
 
 
 @dataclass(frozen=True)
@@ -36,14 +46,25 @@ _CHECKS = (
     _Check("lambda_heavy_2022", 0.0, "bonds of heavy atoms, 2022 radii", "lambda"),
     _Check("lambda_rdkit", 0.0, "bonds of all atoms, RDKit radii", "lambda"),
     _Check("lambda_heavy_rdkit", 0.0, "bonds of heavy atoms, RDKit radii", "lambda"),
-    _Check("n_wrong_stereocentres", 0.0, "stereocentres of the right hand", "wrong"),
+    _Check("n_wrong_stereocentres", 0.0, "chirality of stereocentres", "wrong"),
     _Check("amide_twist", LARGEST_TWIST, "amides flat", "deg off"),
-    _Check("n_clashes", 0.0, f"no clash below {CLASH_DISTANCE} A", "clashes"),
-    _Check("ring_out_of_plane", FLAT_RING, "aromatic rings flat", "A off"),
-    _Check("n_pierced_rings", 0.0, "no bond through a ring", "threaded"),
-    _Check("bead_residual", BEAD_TOLERANCE, "beads kept", "A off"),
+    _Check("n_clashes", 0.0, f"no clash below {CLASH_DISTANCE} Å", "clashes"),
+    _Check("ring_out_of_plane", FLAT_RING, "aromatic rings flat", "Å off"),
+    _Check("n_pierced_rings", 0.0, "no ring pierced by a bond", "pierced"),
+    _Check("bead_residual", BEAD_TOLERANCE, "beads kept", "Å off"),
 )
+_OLD_COLUMNS = {"n_threaded_rings": "n_pierced_rings"}
 _NOT_IN_ALL = ("lambda_rdkit", "lambda_heavy_rdkit")  # the 2022 radii are stricter
+
+
+class _Columns(dict[str, np.ndarray]):
+    """Columns by name, those of version 0.1 included."""
+
+    def __missing__(self, name: str) -> np.ndarray:
+        if name not in _OLD_COLUMNS:
+            raise KeyError(name)
+        warn_of_old_name(name, _OLD_COLUMNS[name])
+        return self[_OLD_COLUMNS[name]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -63,20 +84,24 @@ class Report:
         ``n_wrong_stereocentres``; ``n_cis_amides`` (omega nearer to 0 than to 180
         degrees: right for some molecules, so counted but no check);
         ``amide_twist``: the most any amide is from planar [deg];
-        ``n_clashes`` (below 1.2 A) and ``n_contacts`` (below 2.0 A) of pairs more
+        ``n_clashes`` (below 1.2 Å) and ``n_contacts`` (below 2.0 Å) of pairs more
         than three bonds apart, in all images if there is a box;
         ``n_pierced_rings``: rings of up to eight atoms with a bond of other atoms
         through them; ``ring_out_of_plane``: root mean square distance of
-        the worst aromatic ring's atoms from its plane [A]; ``bead_residual``: the
-        furthest a bead is from where it was asked to be [A]. What the molecule has
+        the worst aromatic ring's atoms from its plane [Å]; ``bead_residual``: the
+        furthest a bead is from where it was asked to be [Å]. What the molecule has
         none of is zero if counted, nan if measured.
     """
 
     molecule: str
     columns: dict[str, np.ndarray]
 
+    def __post_init__(self) -> None:
+        """Let columns be found by their old names."""
+        object.__setattr__(self, "columns", _Columns(self.columns))
+
     def __len__(self) -> int:
-        """Count the samples."""
+        """Return the number of samples."""
         return len(self.columns["frame"])
 
     @property
@@ -124,7 +149,7 @@ class Report:
         return int(np.lexsort((-wrong_bonds, -np.asarray(n_failed)))[0])
 
     def summary(self) -> dict[str, float]:
-        """Give the fraction of good samples per check, and means of the columns.
+        """Compute the fraction of good samples per check, and means of the columns.
 
         Returns
         -------
@@ -147,13 +172,13 @@ class Report:
         }
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """Give the columns as a pandas table, one row per sample."""
+        """Return the columns as a pandas table, one row per sample."""
         import pandas as pd  # slow to import, seldom needed
 
         return pd.DataFrame(self.columns).rename_axis("sample")
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as plain JSON types; what is not a number becomes None."""
+        """Return everything as plain JSON types; what is not a number becomes None."""
         return {
             "molecule": self.molecule,
             "n_samples": len(self),
@@ -177,7 +202,7 @@ class Report:
             unfinished.write_text(text, encoding="utf-8")
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """Put each check into words: what it asks, the share of good, the worst.
+        """Return each check in words: what it asks, the fraction of good, the worst.
 
         Returns
         -------
@@ -198,7 +223,7 @@ class Report:
         return rows
 
     def __str__(self) -> str:
-        """Show a short table: per check the good samples and the worst value."""
+        """Return a short table: per check the good samples and the worst value."""
         plural = "" if len(self) == 1 else "s"
         title = f"{len(self)} sample{plural} of {self.molecule}"
         if len(self) == 0:

@@ -32,10 +32,10 @@ def energies(table, structures):
     return found
 
 
-def test_sound_structures_cost_nothing_and_mirror_images_much(chignolin):
+def test_energy_is_zero_for_correct_chirality_and_large_for_mirror_images(chignolin):
     table, atoms = chignolin
-    sound, mirrored = energies(table, [atoms, atoms * [1, 1, -1]])
-    assert sound == 0
+    correct, mirrored = energies(table, [atoms, atoms * [1, 1, -1]])
+    assert correct == 0
     volumes = metrics.signed_volumes(atoms, table.stereocentres) / 1000
     assert mirrored == pytest.approx((2e8 * (1e-3 + volumes) ** 2).sum(), rel=1e-4)
 

@@ -162,7 +162,7 @@ def ring_and_bond(middle, direction):
 
 
 @pytest.mark.parametrize(
-    ("middle", "direction", "n_threaded"),
+    ("middle", "direction", "n_pierced"),
     [
         ([0.0, 0.0, 0.0], [0, 0, 1], 1),
         ([0.5, -0.4, 0.3], [1, 1, 3], 1),  # askew
@@ -173,14 +173,25 @@ def ring_and_bond(middle, direction):
         ([0.0, 0.0, 3.4], [1, 0, 0], 0),  # stacked
     ],
 )
-def test_a_bond_through_a_ring(middle, direction, n_threaded):
+def test_a_bond_through_a_ring(middle, direction, n_pierced):
     table, positions = ring_and_bond(np.array(middle), direction)
     report, row = one_row(table, positions)
-    assert row["n_pierced_rings"] == n_threaded
-    assert ("n_pierced_rings" in failed(report)) == bool(n_threaded)
+    assert row["n_pierced_rings"] == n_pierced
+    assert ("n_pierced_rings" in failed(report)) == bool(n_pierced)
 
 
-def test_threading_does_not_depend_on_where_the_box_cuts():
+def test_columns_have_their_old_names_for_one_release():
+    table, positions = ring_and_bond(np.zeros(3), [0, 0, 1])
+    columns = make_report(table, positions[None]).columns
+    with pytest.warns(DeprecationWarning, match="`n_pierced_rings`"):
+        old = columns["n_threaded_rings"]
+    assert old.tolist() == columns["n_pierced_rings"].tolist() == [1]
+    assert "n_threaded_rings" not in columns
+    with pytest.raises(KeyError, match="n_other"):
+        columns["n_other"]
+
+
+def test_ring_piercing_is_invariant_under_lattice_translations():
     box = np.array([11, 12, 13, 70, 80, 100], dtype=float)
     vectors = triclinic_vectors(box).astype(float)
     table, positions = ring_and_bond(np.array([0.2, 0.1, 0.0]), [0, 1, 3])
@@ -193,7 +204,7 @@ def test_threading_does_not_depend_on_where_the_box_cuts():
         assert row["n_pierced_rings"] == 1
 
 
-def test_rings_that_touch_do_not_thread_each_other():
+def test_fused_rings_do_not_pierce_each_other():
     mol = Chem.AddHs(Chem.MolFromSmiles("c1ccc2[nH]ccc2c1"))
     AllChem.EmbedMolecule(mol, randomSeed=7)
     rings = [tuple(ring) for ring in Chem.GetSymmSSSR(mol)]
@@ -202,7 +213,7 @@ def test_rings_that_touch_do_not_thread_each_other():
     assert count_pierced_rings(where, rings, np.array(bonds)).tolist() == [0]
 
 
-def test_a_large_ring_may_be_threaded():
+def test_large_rings_are_not_counted_as_pierced():
     angles = np.arange(12) * np.pi / 6
     ring = 3.0 * np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1)
     where = np.concatenate([ring, [[0, 0, -0.7], [0, 0, 0.7]]])[None]
@@ -287,7 +298,7 @@ def test_what_was_not_measured_is_no_check(molecule):
     assert report.to_dict()["columns"]["bead_residual"] == [None]
 
 
-def test_elements_beyond_the_old_table_are_judged_by_rdkit():
+def test_elements_beyond_the_old_table_are_assessed_by_rdkit():
     table = AtomTable(
         names=("C", "F"),
         atomic_numbers=np.array([6, 9]),

@@ -5,7 +5,7 @@ from MDAnalysisTests.datafiles import DCD, GRO, PSF
 from openmm import app, unit
 
 from openmm_cgvae.data import data_path
-from openmm_cgvae.structures.openmm_bridge.converter import OpenMMConverter
+from openmm_cgvae.structures.converter import OpenMMConverter
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""From an MDAnalysis group of atoms to OpenMM: ``atoms.convert_to("OPENMM")``.
+"""MDAnalysis converter to OpenMM: ``atoms.convert_to("OPENMM")``.
 
 Importing this module registers the converter, and loads MDAnalysis but not OpenMM.
 """
@@ -41,7 +41,7 @@ class OpenMMConverter(ConverterBase):
     units = {"time": None, "length": None}
 
     def convert(self, obj: "mda.Universe | mda.AtomGroup") -> Any:
-        """Make a Modeller from a universe or a group of atoms.
+        """Build a Modeller of a universe or a group of atoms.
 
         Parameters
         ----------
