@@ -1,6 +1,6 @@
 """The paper's metrics and the truer ones beside them, on plain arrays.
 
-Positions are in Angstrom and have shape ``(..., n_atoms, 3)``; every function works
+Positions are in Å and have shape ``(..., n_atoms, 3)``; every function works
 on all leading axes (frames, samples) at once and knows no chemistry beyond tables of
 covalent radii. What a number says of a model:
 
@@ -66,11 +66,11 @@ __all__ = [
     "close_pairs",
     "compare_bond_graphs",
     "count_clashes",
-    "intermolecular_contacts",
     "count_pierced_rings",
     "covalent_radii",
     "dihedral_angles",
     "energy_score",
+    "intermolecular_contacts",
     "jensen_shannon_divergence",
     "mean_and_standard_error",
     "out_of_plane",

@@ -1,10 +1,12 @@
-"""What every metric asks of its arrays, in one sentence each."""
+"""Arrays that metrics are given, checked: positions, atom indices, masks."""
 
 import numpy as np
 
+__all__ = ["as_indices", "as_mask", "as_positions", "masked_deviation"]
+
 
 def as_positions(positions: np.ndarray, name: str = "positions") -> np.ndarray:
-    """Give positions as float64 of shape (..., n_atoms, 3), or say what is wrong."""
+    """Return positions as float64 of shape (..., n_atoms, 3), if they can be."""
     array = np.asarray(positions)
     if array.ndim < 2 or array.shape[-1] != 3:
         raise ValueError(
@@ -17,7 +19,7 @@ def as_positions(positions: np.ndarray, name: str = "positions") -> np.ndarray:
 def as_indices(
     indices: np.ndarray, n_columns: int, n_atoms: int, name: str
 ) -> np.ndarray:
-    """Give rows of atom indices as int64 of shape (n, n_columns)."""
+    """Return rows of atom indices as int64 of shape (n, n_columns)."""
     array = np.asarray(indices)
     if array.size == 0:
         return np.empty((0, n_columns), dtype=np.int64)
@@ -42,7 +44,7 @@ def as_indices(
 def masked_deviation(
     positions: np.ndarray, reference: np.ndarray, mask: np.ndarray | None
 ) -> np.ndarray:
-    """Give displacements (..., n_selected, 3) of positions from a reference."""
+    """Compute displacements (..., n_selected, 3) of positions from a reference."""
     positions = as_positions(positions)
     reference = as_positions(reference, "reference")
     n_atoms = positions.shape[-2]
@@ -65,7 +67,7 @@ def masked_deviation(
 
 
 def as_mask(mask: np.ndarray, n_atoms: int) -> np.ndarray:
-    """Give a boolean mask of shape (n_atoms,) that keeps one atom or more."""
+    """Return a boolean mask of shape (n_atoms,) that keeps one atom or more."""
     array = np.asarray(mask)
     if array.shape != (n_atoms,) or array.dtype != np.bool_:
         raise ValueError(

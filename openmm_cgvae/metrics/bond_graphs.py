@@ -1,9 +1,9 @@
-"""Bonds read off distances, and how far they are from those of the molecule.
+"""Bond graphs: bonds read off distances, and how far they are from the molecule's.
 
 Two atoms are taken as bonded if they are closer than 1.3 times the sum of their
 covalent radii (paper, appendix D). The paper's numbers rest on a radii table that
-RDKit has since replaced: its hydrogens are 0.08 A smaller, so that a C-H bond of
-1.09 A may grow by 0.09 A before it counts as broken, with today's table by 0.30 A.
+RDKit has since replaced: its hydrogens are 0.08 Å smaller, so that a C-H bond of
+1.09 Å may grow by 0.09 Å before it counts as broken, with today's table by 0.30 Å.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,19 @@ import numpy as np
 from openmm_cgvae.metrics._checks import as_indices, as_positions
 from openmm_cgvae.metrics.contacts import ClosePairs, close_pairs
 
+__all__ = [
+    "BOND_TOLERANCE",
+    "RADII_2022",
+    "BondGraphComparison",
+    "RadiiTable",
+    "bond_graph",
+    "compare_bond_graphs",
+    "covalent_radii",
+    "upper_triangle_index",
+]
+
 BOND_TOLERANCE = 1.3
+# Å
 RADII_2022 = MappingProxyType({1: 0.23, 6: 0.68, 7: 0.68, 8: 0.68, 16: 1.02})
 
 RadiiTable = Literal["2022", "rdkit"]
@@ -66,7 +78,7 @@ class BondGraphComparison:
 def covalent_radii(
     atomic_numbers: np.ndarray, radii: RadiiTable = "2022"
 ) -> np.ndarray:
-    """Look up covalent radii.
+    """Return covalent radii.
 
     Parameters
     ----------
@@ -79,7 +91,7 @@ def covalent_radii(
     Returns
     -------
     ndarray, shape (n_atoms,)
-        Radii [A].
+        Radii [Å].
 
     Raises
     ------
@@ -122,19 +134,19 @@ def covalent_radii(
 def upper_triangle_index(
     first: np.ndarray, second: np.ndarray, n_atoms: int
 ) -> np.ndarray:
-    """Place the pairs (first < second) as ``np.triu_indices(n_atoms, 1)`` does.
+    """Compute the indices of pairs in the order of ``np.triu_indices(n_atoms, 1)``.
 
     Parameters
     ----------
     first, second : ndarray of int, shape (...)
-        Atoms of each pair.
+        Atoms of each pair, ``first < second``.
     n_atoms : int
         Number of atoms.
 
     Returns
     -------
     ndarray of int, shape (...)
-        Place of each pair in the upper triangle.
+        Index of each pair in the upper triangle.
 
     Examples
     --------
@@ -154,7 +166,7 @@ def bond_graph(
     Parameters
     ----------
     positions : ndarray, shape (..., n_atoms, 3)
-        Structures [A].
+        Structures [Å].
     atomic_numbers : ndarray of int, shape (n_atoms,)
         Elements.
     radii : {"2022", "rdkit"}
@@ -184,8 +196,8 @@ def bond_graph(
     graph = np.zeros((int(np.prod(batch)), n_pairs), dtype=bool)
     for pairs in close_pairs(positions, _largest_bond(atom_radii)):
         bonds = _bonds_among(pairs, atom_radii)
-        place = upper_triangle_index(bonds.first, bonds.second, n_atoms)
-        graph[bonds.structure, place] = True
+        pair = upper_triangle_index(bonds.first, bonds.second, n_atoms)
+        graph[bonds.structure, pair] = True
     return graph.reshape(*batch, n_pairs)
 
 
@@ -202,7 +214,7 @@ def compare_bond_graphs(
     Parameters
     ----------
     positions : ndarray, shape (..., n_atoms, 3)
-        Structures [A].
+        Structures [Å].
     atomic_numbers : ndarray of int, shape (n_atoms,)
         Elements.
     reference : ndarray of int (n_bonds, 2) or of bool (..., n_atoms (n_atoms - 1) / 2)
@@ -249,8 +261,8 @@ def compare_bond_graphs(
     n_right = np.zeros(n_structures, dtype=np.int64)
     for pairs in close_pairs(positions, _largest_bond(atom_radii)):
         bonds = _bonds_among(pairs, atom_radii)
-        place = upper_triangle_index(bonds.first, bonds.second, n_atoms)
-        is_right = graphs[graph_of_structure[bonds.structure], place]
+        pair = upper_triangle_index(bonds.first, bonds.second, n_atoms)
+        is_right = graphs[graph_of_structure[bonds.structure], pair]
         n_found += np.bincount(bonds.structure, minlength=n_structures)
         n_right += np.bincount(bonds.structure[is_right], minlength=n_structures)
     n_reference = graphs.sum(axis=1)[graph_of_structure]
@@ -284,7 +296,7 @@ def _bonds_among(pairs: ClosePairs, atom_radii: np.ndarray) -> ClosePairs:
 
 
 def _as_reference(reference: np.ndarray, n_atoms: int) -> np.ndarray:
-    """Give the reference as upper triangles, bool of shape (..., n_pairs)."""
+    """Return the reference as upper triangles, bool of shape (..., n_pairs)."""
     reference = np.asarray(reference)
     n_pairs = n_atoms * (n_atoms - 1) // 2
     if reference.dtype == np.bool_:
@@ -301,6 +313,6 @@ def _as_reference(reference: np.ndarray, n_atoms: int) -> np.ndarray:
 
 
 def _reference_among(reference: np.ndarray, is_kept: np.ndarray) -> np.ndarray:
-    """Keep the pairs of kept atoms; their order in the triangle stays."""
+    """Return the pairs of kept atoms; their order in the triangle stays."""
     first, second = np.triu_indices(len(is_kept), 1)
     return reference[..., is_kept[first] & is_kept[second]]

@@ -22,6 +22,8 @@ from scipy.stats import wasserstein_distance
 
 from openmm_cgvae.mapping import Mapping
 
+__all__ = ["Coherence", "compare_steps", "step_lengths"]
+
 # Of the spread of the beads: decides for the least rotation where they leave a choice.
 PULL_TO_NO_ROTATION = 1.0e-9
 
@@ -33,7 +35,7 @@ class Coherence:
     Parameters
     ----------
     generated, reference : ndarray, shape (n,)
-        Displacements within the beads [A].
+        Displacements within the beads [Å].
     """
 
     generated: np.ndarray
@@ -47,11 +49,11 @@ class Coherence:
 
     @property
     def distance(self) -> float:
-        """Distance of the two distributions (Wasserstein) [A]; 0 is right."""
+        """Distance of the two distributions (Wasserstein) [Å]; 0 is right."""
         return float(wasserstein_distance(self.generated, self.reference))
 
     def __str__(self) -> str:
-        """Write the numbers."""
+        """Return the numbers in one line."""
         return (
             f"displacement between frames {np.mean(self.generated):.3f} A, reference "
             f"{np.mean(self.reference):.3f} A; ratio of root mean squares "
@@ -70,12 +72,12 @@ def compare_steps(
     Parameters
     ----------
     generated, reference : array_like, shape (n_frames, n_atoms, 3)
-        Trajectories with the same time between frames [A].
+        Trajectories with the same time between frames [Å].
     mapping : Mapping
         The beads.
     atoms : array_like of bool or int, optional
         Which atoms to look at, such as ``atom_table.is_heavy``; by default all.
-        Hydrogens of a methyl change places from frame to frame where frames are
+        Hydrogens of a methyl trade positions from frame to frame where frames are
         drawn independently.
 
     Returns
@@ -103,12 +105,12 @@ def compare_steps(
 
 
 def step_lengths(positions: npt.ArrayLike, mapping: Mapping) -> np.ndarray:
-    """Measure how far atoms move within their beads from frame to frame.
+    """Compute how far atoms move within their beads from frame to frame.
 
     Parameters
     ----------
     positions : array_like, shape (n_frames, n_atoms, 3)
-        A trajectory, molecules whole [A].
+        A trajectory, molecules whole [Å].
     mapping : Mapping
         The beads.
 
@@ -116,7 +118,7 @@ def step_lengths(positions: npt.ArrayLike, mapping: Mapping) -> np.ndarray:
     -------
     ndarray, shape (n_frames - 1, n_atoms)
         Displacements, without the translation of the atom's own bead and the rotation
-        of all beads together [A].
+        of all beads together [Å].
 
     Raises
     ------
@@ -140,8 +142,8 @@ def step_lengths(positions: npt.ArrayLike, mapping: Mapping) -> np.ndarray:
         )
     beads = mapping.project(positions)
     within = positions - mapping.lift(beads)
-    turned = np.einsum("tij,taj->tai", _rotations_back(beads), within[1:])
-    return np.linalg.norm(turned - within[:-1], axis=-1)
+    rotated = np.einsum("tij,taj->tai", _rotations_back(beads), within[1:])
+    return np.linalg.norm(rotated - within[:-1], axis=-1)
 
 
 def _rotations_back(beads: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Pairs of atoms closer than a cutoff, in memory that does not grow with the data."""
+"""Close contacts: pairs of atoms closer than a cutoff, clashes among them."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -9,9 +9,11 @@ from MDAnalysis.lib.distances import self_capped_distance
 from openmm_cgvae.metrics._checks import as_indices, as_positions
 from openmm_cgvae.molecules.periodic_box import search_box
 
+__all__ = ["ClosePairs", "close_pairs", "count_clashes", "intermolecular_contacts"]
+
 _CHUNK_BYTES = 32 * 2**20
 _LARGEST_DENSE = 512  # atoms; beyond it a grid beats all pairs
-_SLACK = 1e-6  # [A]; candidates are found a little wide, then measured exactly
+_SLACK = 1e-6  # [Å]; candidates are found a little wide, then measured exactly
 
 
 class ClosePairs(NamedTuple):
@@ -22,7 +24,7 @@ class ClosePairs(NamedTuple):
     structure, first, second : ndarray of int, shape (n_pairs,)
         Index of the structure and of the two atoms, ``first < second``.
     distance : ndarray, shape (n_pairs,)
-        Distance [A].
+        Distance [Å].
     """
 
     structure: np.ndarray
@@ -41,11 +43,11 @@ def close_pairs(
     Parameters
     ----------
     positions : ndarray, shape (..., n_atoms, 3)
-        Structures [A]; leading axes are counted as one, in C order.
+        Structures [Å]; leading axes are counted as one, in C order.
     cutoff : float
-        Pairs at less than this distance are found [A].
+        Pairs at less than this distance are found [Å].
     boxes : ndarray, shape (n_structures, 6), optional
-        Unit cells [A, degrees]; distances are those of the nearest images.
+        Unit cells [Å, degrees]; distances are those of the nearest images.
 
     Yields
     ------
@@ -94,15 +96,15 @@ def count_clashes(
     Parameters
     ----------
     positions : ndarray, shape (..., n_atoms, 3)
-        Structures [A].
+        Structures [Å].
     excluded_pairs : ndarray of int, shape (n_excluded, 2)
         Pairs that may be close, such as ``AtomTable.pairs_within(3)``: atoms up to
         three bonds apart.
     cutoff : float
-        A pair closer than this clashes [A]; 1.2 finds atoms on top of each other,
+        A pair closer than this clashes [Å]; 1.2 finds atoms on top of each other,
         2.0 what a minimiser has to push apart.
     boxes : ndarray, shape (n_structures, 6), optional
-        Unit cells [A, degrees]; atoms clash with images of others as well.
+        Unit cells [Å, degrees]; atoms clash with images of others as well.
 
     Returns
     -------
@@ -151,13 +153,13 @@ def intermolecular_contacts(
     Parameters
     ----------
     positions : ndarray, shape (n_atoms, 3)
-        Atoms of one structure, molecule after molecule [A].
+        Atoms of one structure, molecule after molecule [Å].
     n_atoms_each : int
         Atoms of one molecule.
     box : ndarray, shape (6,), optional
-        Unit cell [A, degrees]; images in it are close to each other as well.
+        Unit cell [Å, degrees]; images in it are close to each other as well.
     cutoff : float
-        Atoms closer than this collide [A].
+        Atoms closer than this collide [Å].
 
     Returns
     -------
@@ -199,9 +201,9 @@ def _periodic_pairs(
 ) -> ClosePairs:
     """Find the pairs of one structure in a box."""
     atoms = np.flatnonzero(np.isfinite(structure).all(axis=1))
-    places = structure[atoms].astype(np.float32)
+    present = structure[atoms].astype(np.float32)
     pairs, distance = self_capped_distance(
-        places, cutoff, box=search_box(box, places, cutoff)
+        present, cutoff, box=search_box(box, present, cutoff)
     )
     pairs = np.sort(atoms[np.asarray(pairs, dtype=np.int64).reshape(-1, 2)], axis=1)
     structures = np.full(len(pairs), number)
@@ -211,7 +213,7 @@ def _periodic_pairs(
 def _dense_candidates(
     chunk: np.ndarray, cutoff: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All pairs by one matrix product; centred, so that little is lost to rounding."""
+    """Find pairs by one matrix product; centred, so that little is lost to rounding."""
     chunk = np.where(np.isfinite(chunk), chunk, 0.0)  # the exact distance drops them
     centred = chunk - chunk.mean(axis=1, keepdims=True)
     squares = np.sum(centred**2, axis=-1)
@@ -232,7 +234,7 @@ def _dense_candidates(
 def _grid_candidates(
     chunk: np.ndarray, cutoff: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs from neighbouring cells of a grid, one structure after the other."""
+    """Find pairs in neighbouring cells of a grid, one structure after the other."""
     found = [_grid_pairs(structure, cutoff) for structure in chunk]
     structure = np.repeat(np.arange(len(chunk)), [len(pairs) for pairs in found])
     pairs = np.concatenate(found)
@@ -240,7 +242,7 @@ def _grid_candidates(
 
 
 def _grid_pairs(positions: np.ndarray, cutoff: float) -> np.ndarray:
-    """Pairs (first < second) of one structure in the same or touching cells."""
+    """Find pairs (first < second) of one structure in the same or touching cells."""
     atoms = np.flatnonzero(np.isfinite(positions).all(axis=-1))
     if len(atoms) < 2:
         return np.empty((0, 2), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Root mean square deviations and what they say of an ensemble.
+"""RMSD, calibration and energy score of an ensemble.
 
 Nothing is superposed: samples share the beads of their reference, so their frames of
 reference coincide already and a superposition would hide errors.
@@ -10,6 +10,16 @@ from typing import Literal
 import numpy as np
 
 from openmm_cgvae.metrics._checks import as_mask, as_positions, masked_deviation
+
+__all__ = [
+    "calibration",
+    "energy_score",
+    "pairwise_rmsd",
+    "resolve_rotors",
+    "rmsd",
+    "rmsd_gen",
+    "rmsd_per_structure",
+]
 
 _CYCLIC = ((0, 1, 2), (1, 2, 0), (2, 0, 1))
 _ALL = tuple(_permutations(range(3)))
@@ -25,16 +35,16 @@ def rmsd(
     Parameters
     ----------
     positions : ndarray, shape (..., n_atoms, 3)
-        Structures [A].
+        Structures [Å].
     reference : ndarray, shape (..., n_atoms, 3)
-        What they should be [A]; its leading axes broadcast.
+        What they should be [Å]; its leading axes broadcast.
     mask : ndarray of bool, shape (n_atoms,), optional
         The atoms to count, such as the heavy ones; all by default.
 
     Returns
     -------
     float
-        RMSD [A], without superposition.
+        RMSD [Å], without superposition.
 
     Raises
     ------
@@ -61,7 +71,7 @@ def rmsd_per_structure(
     Returns
     -------
     ndarray, shape (...)
-        RMSD of each structure [A].
+        RMSD of each structure [Å].
 
     Examples
     --------
@@ -88,9 +98,9 @@ def rmsd_gen(
     Parameters
     ----------
     samples : ndarray, shape (n_frames, n_samples, n_atoms, 3)
-        Samples of each frame's beads [A].
+        Samples of each frame's beads [Å].
     reference : ndarray, shape (n_frames, n_atoms, 3)
-        The structure the beads came from [A].
+        The structure the beads came from [Å].
     is_valid : ndarray of bool, shape (n_frames, n_samples)
         Which samples count, from `compare_bond_graphs`.
     mask : ndarray of bool, shape (n_atoms,), optional
@@ -102,7 +112,7 @@ def rmsd_gen(
     Returns
     -------
     float
-        RMSD_gen [A]; nan if no sample is valid.
+        RMSD_gen [Å]; nan if no sample is valid.
 
     Raises
     ------
@@ -144,14 +154,14 @@ def pairwise_rmsd(samples: np.ndarray, mask: np.ndarray | None = None) -> np.nda
     Parameters
     ----------
     samples : ndarray, shape (n_frames, n_samples, n_atoms, 3)
-        Two samples or more of each frame's beads [A].
+        Two samples or more of each frame's beads [Å].
     mask : ndarray of bool, shape (n_atoms,), optional
         The atoms to count.
 
     Returns
     -------
     ndarray, shape (n_frames, n_samples (n_samples - 1) / 2)
-        RMSD of the distinct pairs (0, 1), (0, 2), ... (1, 2), ... [A].
+        RMSD of the distinct pairs (0, 1), (0, 2), ... (1, 2), ... [Å].
 
     Raises
     ------
@@ -187,7 +197,7 @@ def pairwise_rmsd(samples: np.ndarray, mask: np.ndarray | None = None) -> np.nda
 def calibration(
     samples: np.ndarray, reference: np.ndarray, mask: np.ndarray | None = None
 ) -> float:
-    """Compare the spread of samples with their error: one for a calibrated sampler.
+    """Compute the spread of samples over their error: one for a calibrated sampler.
 
     If truth and samples come from one distribution, a sample is as far from the truth
     as from another sample. Below one the sampler is too sure, above one too diffuse.
@@ -195,9 +205,9 @@ def calibration(
     Parameters
     ----------
     samples : ndarray, shape (n_frames, n_samples, n_atoms, 3)
-        Two samples or more of each frame's beads [A].
+        Two samples or more of each frame's beads [Å].
     reference : ndarray, shape (n_frames, n_atoms, 3)
-        The structure the beads came from [A].
+        The structure the beads came from [Å].
     mask : ndarray of bool, shape (n_atoms,), optional
         The atoms to count.
 
@@ -236,16 +246,16 @@ def energy_score(
     Parameters
     ----------
     samples : ndarray, shape (n_frames, n_samples, n_atoms, 3)
-        Two samples or more of each frame's beads [A].
+        Two samples or more of each frame's beads [Å].
     reference : ndarray, shape (n_frames, n_atoms, 3)
-        The structure the beads came from [A].
+        The structure the beads came from [Å].
     mask : ndarray of bool, shape (n_atoms,), optional
         The atoms to count.
 
     Returns
     -------
     float
-        Mean energy score over frames [A].
+        Mean energy score over frames [Å].
 
     Examples
     --------
@@ -276,9 +286,9 @@ def resolve_rotors(
     Parameters
     ----------
     positions : ndarray, shape (..., n_atoms, 3)
-        Structures [A].
+        Structures [Å].
     reference : ndarray, shape (..., n_atoms, 3)
-        What they should be [A]; its leading axes broadcast.
+        What they should be [Å]; its leading axes broadcast.
     rotors : ndarray of int, shape (n_rotors, 3 or more)
         The three hydrogens in the last three columns, as in `AtomTable.rotors`.
     permutations : {"all", "cyclic"}

@@ -1,4 +1,4 @@
-"""Lengths, angles, torsions and handedness of structures."""
+"""Internal coordinates: bond lengths, angles, torsions, signed volumes."""
 
 from collections.abc import Sequence
 
@@ -6,21 +6,32 @@ import numpy as np
 
 from openmm_cgvae.metrics._checks import as_indices, as_positions
 
+__all__ = [
+    "angle_triples",
+    "bond_angle_error",
+    "bond_angles",
+    "bond_length_error",
+    "bond_lengths",
+    "dihedral_angles",
+    "out_of_plane",
+    "signed_volumes",
+]
+
 
 def bond_lengths(positions: np.ndarray, bonds: np.ndarray) -> np.ndarray:
-    """Measure bond lengths.
+    """Compute bond lengths.
 
     Parameters
     ----------
     positions : ndarray, shape (..., n_atoms, 3)
-        Structures [A].
+        Structures [Å].
     bonds : ndarray of int, shape (n_bonds, 2)
         Pairs of atoms.
 
     Returns
     -------
     ndarray, shape (..., n_bonds)
-        Lengths [A].
+        Lengths [Å].
 
     Examples
     --------
@@ -36,7 +47,7 @@ def bond_lengths(positions: np.ndarray, bonds: np.ndarray) -> np.ndarray:
 
 
 def angle_triples(bonds: np.ndarray) -> np.ndarray:
-    """List the angles between bonds that share an atom.
+    """Find the angles between bonds that share an atom.
 
     Parameters
     ----------
@@ -69,12 +80,12 @@ def angle_triples(bonds: np.ndarray) -> np.ndarray:
 
 
 def bond_angles(positions: np.ndarray, triples: np.ndarray) -> np.ndarray:
-    """Measure the angle at the middle atom of each triple.
+    """Compute the angle at the middle atom of each triple.
 
     Parameters
     ----------
     positions : ndarray, shape (..., n_atoms, 3)
-        Structures [A].
+        Structures [Å].
     triples : ndarray of int, shape (n_angles, 3)
         (a, centre, b), as from `angle_triples`.
 
@@ -101,12 +112,12 @@ def bond_angles(positions: np.ndarray, triples: np.ndarray) -> np.ndarray:
 
 
 def dihedral_angles(positions: np.ndarray, quadruples: np.ndarray) -> np.ndarray:
-    """Measure torsions by the IUPAC convention: trans is 180, clockwise positive.
+    """Compute torsions by the IUPAC convention: trans is 180, clockwise positive.
 
     Parameters
     ----------
     positions : ndarray, shape (..., n_atoms, 3)
-        Structures [A].
+        Structures [Å].
     quadruples : ndarray of int, shape (n_dihedrals, 4)
         Four atoms in a row.
 
@@ -142,17 +153,17 @@ def bond_length_error(
     Parameters
     ----------
     positions : ndarray, shape (..., n_atoms, 3)
-        Structures [A].
+        Structures [Å].
     bonds : ndarray of int, shape (n_bonds, 2)
         Pairs of atoms.
     reference_lengths : ndarray, shape (..., n_bonds)
-        Right lengths [A], broadcast: `bond_lengths` of a reference frame, of one frame
+        Right lengths [Å], broadcast: `bond_lengths` of a reference frame, of one frame
         per structure, or a mean over frames.
 
     Returns
     -------
     ndarray, shape (...)
-        Root mean square error [A]; nan without bonds.
+        Root mean square error [Å]; nan without bonds.
 
     Examples
     --------
@@ -172,7 +183,7 @@ def bond_angle_error(
     Parameters
     ----------
     positions : ndarray, shape (..., n_atoms, 3)
-        Structures [A].
+        Structures [Å].
     triples : ndarray of int, shape (n_angles, 3)
         (a, centre, b), as from `angle_triples`.
     reference_angles : ndarray, shape (..., n_angles)
@@ -195,20 +206,20 @@ def bond_angle_error(
 
 
 def signed_volumes(positions: np.ndarray, stereocentres: np.ndarray) -> np.ndarray:
-    """Measure the handedness of stereocentres: positive is right, negative mirrored.
+    """Compute the signed volumes of stereocentres, positive if chirality is correct.
 
     Parameters
     ----------
     positions : ndarray, shape (..., n_atoms, 3)
-        Structures [A].
+        Structures [Å].
     stereocentres : ndarray of int, shape (n, 4)
-        (centre, a, b, c), ordered as in `AtomTable.stereocentres`, so that the
-        right structure gives a positive volume.
+        (centre, a, b, c), ordered as in `AtomTable.stereocentres`, so that
+        correct chirality gives a positive volume.
 
     Returns
     -------
     ndarray, shape (..., n)
-        (a - centre) x (b - centre) . (c - centre) [A^3].
+        (a - centre) x (b - centre) . (c - centre) [Å^3].
 
     Examples
     --------
@@ -225,19 +236,19 @@ def signed_volumes(positions: np.ndarray, stereocentres: np.ndarray) -> np.ndarr
 
 
 def out_of_plane(positions: np.ndarray, ring: np.ndarray | Sequence[int]) -> np.ndarray:
-    """Measure how far the atoms of a ring stray from its mean plane.
+    """Compute how far the atoms of a ring stray from its mean plane.
 
     Parameters
     ----------
     positions : ndarray, shape (..., n_atoms, 3)
-        Structures [A].
+        Structures [Å].
     ring : sequence of int, shape (n_ring,)
         Atoms of the ring.
 
     Returns
     -------
     ndarray, shape (...)
-        Root mean square distance from the best plane [A]; nan where a coordinate
+        Root mean square distance from the best plane [Å]; nan where a coordinate
         is not finite.
 
     Examples

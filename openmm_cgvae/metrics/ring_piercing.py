@@ -1,4 +1,4 @@
-"""Bonds that pass through rings, which no minimiser can take out again."""
+"""Ring piercing: bonds that pass through rings, where no minimiser gets them out."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,10 @@ from MDAnalysis.lib.distances import capped_distance, minimize_vectors
 from openmm_cgvae.metrics._checks import as_indices, as_positions
 from openmm_cgvae.molecules.periodic_box import search_box
 
+__all__ = ["count_pierced_rings"]
+
 LARGEST_RING = 8  # atoms; through larger ones a chain can go back and forth
-FURTHEST = 20.0  # [A], more than the middle of a bond is from a ring it threads
+FURTHEST = 20.0  # [Å], more than the middle of a bond is from a ring it pierces
 _PARALLEL = 1e-9
 
 
@@ -27,18 +29,18 @@ def count_pierced_rings(
     Parameters
     ----------
     positions : ndarray, shape (n_structures, n_atoms, 3)
-        Structures [A].
+        Structures [Å].
     rings : sequence of sequences of int
         Atoms of each ring, neighbour after neighbour, such as ``AtomTable.rings``.
     bonds : ndarray of int, shape (n_bonds, 2)
         Bonded pairs.
     boxes : ndarray, shape (n_structures, 6), optional
-        Unit cells [A, degrees]; bonds in other images count as well.
+        Unit cells [Å, degrees]; bonds in other images count as well.
 
     Returns
     -------
     ndarray of int, shape (n_structures,)
-        Threaded rings of each structure.
+        Pierced rings of each structure.
 
     Raises
     ------
@@ -71,7 +73,7 @@ def count_pierced_rings(
 def _count(
     atoms: np.ndarray, rings: np.ndarray, bonds: np.ndarray, box: np.ndarray | None
 ) -> int:
-    """Count the threaded of some rings of one size in one structure."""
+    """Count the pierced of some rings of one size in one structure."""
     box = search_box(box, atoms, FURTHEST)
     first = atoms[rings[:, :1]]
     corners = _nearest(atoms[rings] - first, box)
@@ -105,7 +107,7 @@ def _count(
 def _crosses_fan(
     corners: np.ndarray, starts: np.ndarray, directions: np.ndarray
 ) -> np.ndarray:
-    """Whether segments cross triangles from the origin to the sides of polygons.
+    """Return whether segments cross triangles from the origin to the sides of polygons.
 
     Each of the three scaled sums has to be that of a point inside of the triangle and
     of the segment (Moller and Trumbore, 1997).

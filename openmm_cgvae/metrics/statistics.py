@@ -1,8 +1,10 @@
-"""Distributions compared and folds summed up."""
+"""Statistics: divergence of distributions, mean and standard error of folds."""
 
 from collections.abc import Sequence
 
 import numpy as np
+
+__all__ = ["jensen_shannon_divergence", "mean_and_standard_error"]
 
 _FULL_TURN = 360.0
 
@@ -10,7 +12,7 @@ _FULL_TURN = 360.0
 def jensen_shannon_divergence(
     angles: np.ndarray, reference: np.ndarray, n_bins: int = 36
 ) -> float:
-    r"""Compare two sets of angles by the Jensen-Shannon divergence of histograms.
+    r"""Compute the Jensen-Shannon divergence of the histograms of two sets of angles.
 
     .. math:: \tfrac12 D(p \| m) + \tfrac12 D(q \| m), \quad m = \tfrac12 (p + q)
 
@@ -62,7 +64,7 @@ def jensen_shannon_divergence(
 def mean_and_standard_error(
     values: np.ndarray | Sequence[float], axis: int = 0
 ) -> tuple[np.ndarray, ...]:
-    """Sum up the values of folds: mean and standard error of the mean.
+    """Compute the mean of folds and the standard error of the mean.
 
     The paper's tables call their spread a standard error; its published code prints
     the standard deviation, larger by the square root of the number of folds.
@@ -102,7 +104,7 @@ def mean_and_standard_error(
 
 
 def _periodic_histogram(angles: np.ndarray, n_bins: int, name: str) -> np.ndarray:
-    """Fractions in each bin, of shape (n_bins,) or (n_bins, n_bins)."""
+    """Compute the fractions in each bin, of shape (n_bins,) or (n_bins, n_bins)."""
     angles = np.asarray(angles, dtype=np.float64)
     if angles.ndim not in (1, 2) or angles.size == 0:
         raise ValueError(

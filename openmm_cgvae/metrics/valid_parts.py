@@ -1,9 +1,11 @@
-"""Which parts of a large structure, such as residues, have all their bonds right."""
+"""Valid parts of a large structure, such as residues that have all bonds right."""
 
 import numpy as np
 
 from openmm_cgvae.metrics.bond_graphs import BOND_TOLERANCE, RadiiTable, covalent_radii
 from openmm_cgvae.metrics.contacts import close_pairs
+
+__all__ = ["valid_parts"]
 
 
 def valid_parts(
@@ -17,13 +19,13 @@ def valid_parts(
 ) -> np.ndarray:
     """Find the parts in which no bond is missing and none is too many.
 
-    A whole protein nearly always has a wrong bond somewhere; the share of its
+    A whole protein nearly always has a wrong bond somewhere; the fraction of its
     residues that have none says more. A wrong bond between two parts spoils both.
 
     Parameters
     ----------
     positions : ndarray, shape (n_structures, n_atoms, 3)
-        Structures [A].
+        Structures [Å].
     atomic_numbers : ndarray of int, shape (n_atoms,)
         Elements.
     bonds : ndarray of int, shape (n_bonds, 2)

@@ -286,7 +286,7 @@ class TestContacts:
 
     @examples
     @given(SEEDS, st.booleans())
-    def test_a_ring_is_threaded_wherever_it_is(self, seed, reflects):
+    def test_ring_piercing_is_invariant_under_isometries(self, seed, reflects):
         rng = np.random.default_rng(seed)
         angles = np.radians(60 * np.arange(6))
         ring = 1.4 * np.stack([np.cos(angles), np.sin(angles), np.zeros(6)], axis=1)
@@ -294,7 +294,7 @@ class TestContacts:
         along = np.array([*rng.normal(scale=0.2, size=2), 0.8])
         atoms = np.concatenate([ring, [middle - along, middle + along]])
         bonds = np.array([*((i, (i + 1) % 6) for i in range(6)), (6, 7)])
-        # A side of the hexagon is 1.4 cos(30) = 1.21 A from its centre.
+        # A side of the hexagon is 1.4 cos(30) = 1.21 Å from its centre.
         outward = np.radians(60 * np.arange(6) + 30)
         sides = np.stack([np.cos(outward), np.sin(outward)])
         deepest = (middle[:2] @ sides).max() - 1.4 * np.cos(np.radians(30))

@@ -1,4 +1,4 @@
-"""Which atom of a residue is which, by elements and bonds."""
+"""Residue templates matched to atoms by elements and bonds."""
 
 from collections import Counter
 from itertools import islice
@@ -9,7 +9,7 @@ import numpy as np
 from MDAnalysis.exceptions import NoDataError
 from MDAnalysis.guesser.default_guesser import DefaultGuesser
 
-from openmm_cgvae.chemistry.proteins.atom_names import Placement, plain_names
+from openmm_cgvae.chemistry.proteins.atom_names import TemplateMatch, plain_names
 from openmm_cgvae.chemistry.proteins.residue_templates import (
     ResidueTemplate,
     residue_template,
@@ -17,12 +17,14 @@ from openmm_cgvae.chemistry.proteins.residue_templates import (
 )
 from openmm_cgvae.molecules import ATOMIC_NUMBERS
 
-MOST_WAYS = 2000
+__all__ = ["match_by_bonds"]
+
+MOST_ISOMORPHISMS = 2000
 
 
-def place_by_bonds(
+def match_by_bonds(
     residue_name: str, atoms: "mda.AtomGroup", bonds: np.ndarray
-) -> Placement | None:
+) -> TemplateMatch | None:
     """Find the variant of a residue that has these elements and bonds.
 
     Parameters
@@ -37,8 +39,8 @@ def place_by_bonds(
 
     Returns
     -------
-    Placement or None
-        Of ways that are the same to bonds, the one that keeps most names.
+    TemplateMatch or None
+        Of matches that are the same to bonds, the one that keeps most names.
     """
     numbers = _atomic_numbers(atoms)
     fitting = [
@@ -53,29 +55,31 @@ def place_by_bonds(
         bonds = _guessed_bonds(atoms)
     graph = _graph(numbers, bonds)
     names = plain_names(residue_name, [name.strip().upper() for name in atoms.names])
-    ways = [
-        (_kept(way, names, template), template.variant, way)
+    matches = [
+        (_n_kept_names(atom_of, names, template), template.variant, atom_of)
         for template in fitting
-        for way in _ways(template, graph)
+        for atom_of in _isomorphisms(template, graph)
     ]
-    if not ways:
+    if not matches:
         return None
-    _, variant, way = max(ways, key=lambda found: found[0])
-    return Placement(variant, np.array([way[place] for place in range(len(way))]))
+    _, variant, atom_of = max(matches, key=lambda found: found[0])
+    return TemplateMatch(variant, np.array([atom_of[i] for i in range(len(atom_of))]))
 
 
-def _ways(template: ResidueTemplate, graph: nx.Graph) -> list[dict[int, int]]:
-    """Give the ways to lay a template over a graph: atom by place."""
+def _isomorphisms(template: ResidueTemplate, graph: nx.Graph) -> list[dict[int, int]]:
+    """Find the isomorphisms of a template and a graph: atom by template atom."""
     pattern = _graph(template.atomic_numbers.tolist(), template.bonds)
     matcher = nx.isomorphism.GraphMatcher(
         pattern, graph, node_match=lambda a, b: a["number"] == b["number"]
     )
-    return list(islice(matcher.isomorphisms_iter(), MOST_WAYS))
+    return list(islice(matcher.isomorphisms_iter(), MOST_ISOMORPHISMS))
 
 
-def _kept(way: dict[int, int], names: list[str], template: ResidueTemplate) -> int:
+def _n_kept_names(
+    atom_of: dict[int, int], names: list[str], template: ResidueTemplate
+) -> int:
     wanted = plain_names(template.residue_name, template.names)
-    return sum(names[atom] == wanted[place] for place, atom in way.items())
+    return sum(names[atom] == wanted[i] for i, atom in atom_of.items())
 
 
 def _graph(numbers: list[int], bonds: np.ndarray) -> nx.Graph:
@@ -98,7 +102,7 @@ def _atomic_numbers(atoms: "mda.AtomGroup") -> list[int]:
 
 
 def _guessed_bonds(atoms: "mda.AtomGroup") -> np.ndarray:
-    """Guess bonds by distance, as MDAnalysis does."""
+    """Find bonds by distance, as MDAnalysis guesses them."""
     if not hasattr(atoms.universe, "trajectory"):
         return np.empty((0, 2), dtype=np.int64)
     symbols = {1: "H", 6: "C", 7: "N", 8: "O", 16: "S"}

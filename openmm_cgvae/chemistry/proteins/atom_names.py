@@ -1,4 +1,4 @@
-"""Which atom of a residue is which, by the names that programs give them."""
+"""Residue templates matched to atoms by the names that programs give them."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -12,16 +12,18 @@ from openmm_cgvae.chemistry.proteins.residue_templates import (
     variants_of_residue,
 )
 
+__all__ = ["TemplateMatch", "match_by_names", "plain_names"]
 
-class Placement(NamedTuple):
-    """A template, and which atom is at each of its places."""
+
+class TemplateMatch(NamedTuple):
+    """A residue template, and which atom each atom of the template is."""
 
     variant: str
     order: np.ndarray  # int, shape (n_atoms,)
 
 
 @cache
-def place_by_names(residue_name: str, names: tuple[str, ...]) -> Placement | None:
+def match_by_names(residue_name: str, names: tuple[str, ...]) -> TemplateMatch | None:
     """Find the variant of a residue that has just these atoms, by their names.
 
     OpenMM's table of names is the authority for what the PDB, CHARMM, Gromacs and
@@ -36,29 +38,29 @@ def place_by_names(residue_name: str, names: tuple[str, ...]) -> Placement | Non
 
     Returns
     -------
-    Placement or None
+    TemplateMatch or None
         None if no variant has these names.
 
     Examples
     --------
-    >>> place_by_names("GLY", ("C", "O", "CA", "HA1", "HA2", "N", "HN"))
-    Placement(variant='GLY', order=array([5, 6, 2, 4, 3, 0, 1]))
+    >>> match_by_names("GLY", ("C", "O", "CA", "HA1", "HA2", "N", "HN"))
+    TemplateMatch(variant='GLY', order=array([5, 6, 2, 4, 3, 0, 1]))
     """
     plain = plain_names(residue_name, names)
-    places = {name: place for place, name in enumerate(plain)}
-    if len(places) < len(names):
+    rank = {name: index for index, name in enumerate(plain)}
+    if len(rank) < len(names):
         return None
     for variant in variants_of_residue(residue_name):
         if variant == "CYM":  # the same names as CYX; what it is bonded to tells
             continue
         wanted = plain_names(residue_name, residue_template(variant).names)
         if set(wanted) == set(plain):
-            return Placement(variant, np.array([places[name] for name in wanted]))
+            return TemplateMatch(variant, np.array([rank[name] for name in wanted]))
     return None
 
 
 def plain_names(residue_name: str, names: Sequence[str]) -> list[str]:
-    """Give the atoms of a residue OpenMM's names."""
+    """Return the names that OpenMM gives to the atoms of a residue."""
     table = _replacements(residue_name)
     return [table.get(name, name) for name in names]
 

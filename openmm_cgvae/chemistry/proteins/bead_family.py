@@ -1,4 +1,4 @@
-"""Which family the beads of a protein are of."""
+"""The family of a protein's beads (alpha carbons, residues, Martini), recognised."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,9 +19,11 @@ from openmm_cgvae.chemistry.proteins.family_mappings import (
 )
 from openmm_cgvae.chemistry.proteins.residue_templates import STANDARD_OF_VARIANT
 
+__all__ = ["family_beads", "family_of", "recognise_family"]
+
 
 def recognise_family(beads: "mda.Universe | mda.AtomGroup") -> str:
-    """Tell which family the beads of a protein are of, by their names.
+    """Find the family of a protein's beads by their names.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ def recognise_family(beads: "mda.Universe | mda.AtomGroup") -> str:
 
 
 def family_of(residues: BeadResidues) -> tuple[str, tuple[str, ...]]:
-    """Tell the family of residues that are read, and what was taken for granted."""
+    """Find the family of residues that are read, and what was taken for granted."""
     beads = _bead_names(residues)
     amino = [r for r, known in enumerate(residues.names) if known.variant not in CAPS]
     if not amino:
@@ -81,7 +83,7 @@ def family_of(residues: BeadResidues) -> tuple[str, tuple[str, ...]]:
 
 
 def family_beads(residues: BeadResidues, family: str) -> np.ndarray:
-    """Give the beads of a family in the order of its mapping.
+    """Return the beads of a family in the order of its mapping.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The residues of a protein among beads of any kind."""
+"""Residues of a protein, read from beads of any kind."""
 
 from dataclasses import dataclass, replace
 from itertools import compress
@@ -13,6 +13,8 @@ from openmm_cgvae.chemistry.proteins.residue_names import (
     known_name,
     spelled_out,
 )
+
+__all__ = ["BeadResidues", "attribute", "has_positions", "read_residues", "shortlist"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -66,7 +68,7 @@ class BeadResidues:
         return len(self.names)
 
     def only(self, is_kept: np.ndarray) -> "BeadResidues":
-        """Give some of the residues; the others count as no protein."""
+        """Return some of the residues; the others count as no protein."""
         rank = np.append(np.where(is_kept, np.cumsum(is_kept) - 1, -1), [-1])
         return replace(
             self,
@@ -81,7 +83,7 @@ class BeadResidues:
         )
 
     def label(self, residue: int) -> str:
-        """Name a residue in a sentence."""
+        """Return the name of a residue in a message."""
         chain = self.chain_ids[residue]
         where = f" of chain {chain}" if chain else ""
         number = f"{self.ids[residue]}{self.insertion_codes[residue]}"
@@ -164,12 +166,12 @@ def attribute(group: Any, name: str, default: Any) -> list[Any]:
 
 
 def has_positions(atoms: "mda.AtomGroup") -> bool:
-    """Tell whether atoms have positions."""
+    """Return whether atoms have positions."""
     return hasattr(atoms.universe, "trajectory")
 
 
 def shortlist(words: list[str]) -> str:
-    """List words in a sentence, not too many of them."""
+    """Return words as a list in a message, not too many of them."""
     return ", ".join(words if len(words) <= 8 else [*words[:6], "…", words[-1]])
 
 
@@ -185,19 +187,19 @@ def _needed(atoms: "mda.AtomGroup", name: str, argument: str) -> list[str]:
 
 
 def _is_alternate(atoms: "mda.AtomGroup", names: list[str]) -> np.ndarray:
-    """Mark beads at an alternate location of one that came before."""
+    """Find beads at an alternate location of one that came before."""
     locations = [str(loc).strip() for loc in attribute(atoms, "altLocs", "")]
     if not any(locations):
         return np.zeros(len(atoms), dtype=bool)
     # Where residues differ too, MDAnalysis has two of them with one number.
     codes = attribute(atoms, "icodes", "")
-    places = zip(atoms.segindices.tolist(), atoms.resids.tolist(), codes, strict=True)
+    numbers = zip(atoms.segindices.tolist(), atoms.resids.tolist(), codes, strict=True)
     first: dict[tuple[Any, str], tuple[str, int]] = {}
     found = []
-    for place, name, location, residue in zip(
-        places, names, locations, atoms.resindices.tolist(), strict=True
+    for number, name, location, residue in zip(
+        numbers, names, locations, atoms.resindices.tolist(), strict=True
     ):
-        known, there = first.setdefault((place, name), (location, residue))
+        known, there = first.setdefault((number, name), (location, residue))
         found.append(location != known or (bool(location) and residue != there))
     return np.array(found)
 
@@ -205,7 +207,7 @@ def _is_alternate(atoms: "mda.AtomGroup", names: list[str]) -> np.ndarray:
 def _number(
     atoms: "mda.AtomGroup", names: list[str], is_protein: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Count the residues; where a name comes again another one begins.
+    """Return the residue of each bead, and where each begins: at a name that recurs.
 
     Files that number all residues alike are read as one residue.
     """

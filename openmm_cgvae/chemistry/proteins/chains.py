@@ -1,4 +1,4 @@
-"""Where the chains of a protein begin and end."""
+"""Chains of a protein: where they begin and end."""
 
 from dataclasses import dataclass
 from itertools import compress
@@ -15,7 +15,19 @@ from openmm_cgvae.chemistry.proteins.bead_residues import (
 )
 from openmm_cgvae.chemistry.proteins.residue_templates import CAPS_AFTER, CAPS_BEFORE
 
-# The farthest that the first beads of bonded residues can be apart [Angstrom].
+__all__ = [
+    "FAR",
+    "REACH",
+    "Chains",
+    "distances_between",
+    "distinct_chain_ids",
+    "find_chains",
+    "positions_of",
+    "vectors_between",
+    "without_lone_residues",
+]
+
+# The farthest that the first beads of bonded residues can be apart [Å].
 REACH = {"alpha-carbon": 4.6, "residue": 8.5, "martini2": 5.0, "martini3": 5.0}
 BOND = 3.8  # of alpha carbons, if trans
 # Residues with consecutive numbers are only taken apart where no bond could be.
@@ -42,7 +54,7 @@ class Chains:
 
 
 def find_chains(residues: BeadResidues, backbone: np.ndarray, family: str) -> Chains:
-    """Find out which residues are bonded to the next.
+    """Find which residues are bonded to the next.
 
     Parameters
     ----------
@@ -80,7 +92,7 @@ def find_chains(residues: BeadResidues, backbone: np.ndarray, family: str) -> Ch
         notes.append("`beads` has no positions, so gaps in chains were not looked for")
     if family == "alpha-carbon":
         notes += _length_notes(distances[is_joined[:-1]])
-    return Chains(is_joined, told_apart(residues, is_joined), tuple(notes))
+    return Chains(is_joined, distinct_chain_ids(residues, is_joined), tuple(notes))
 
 
 def _gap_notes(
@@ -97,7 +109,7 @@ def _gap_notes(
 
 
 def _length_notes(distances: np.ndarray) -> list[str]:
-    """Doubt that beads are alpha carbons where the next is not where it should be."""
+    """Check that beads are as far from the next as alpha carbons are."""
     typical = np.median(distances) if distances.any() else BOND
     if abs(typical - BOND) < 0.5:
         return []
@@ -108,14 +120,14 @@ def _length_notes(distances: np.ndarray) -> list[str]:
 
 
 def positions_of(atoms: "mda.AtomGroup", which: np.ndarray) -> np.ndarray | None:
-    """Give positions in double precision, None if there are none [Angstrom]."""
+    """Return positions in double precision, None if there are none [Å]."""
     if not has_positions(atoms):
         return None
     return np.asarray(atoms.positions[which], dtype=np.float64)
 
 
 def _are_bonded(atoms: "mda.AtomGroup", which: np.ndarray) -> np.ndarray:
-    """Tell which beads have a bond to the next, as far as the universe knows."""
+    """Find the beads that have a bond to the next, as far as the universe knows."""
     if not hasattr(atoms.universe, "bonds"):
         return np.zeros(len(which) - 1, dtype=bool)
     known = set(map(tuple, np.sort(atoms.universe.bonds.indices, axis=1).tolist()))
@@ -128,7 +140,7 @@ def _are_bonded(atoms: "mda.AtomGroup", which: np.ndarray) -> np.ndarray:
 def without_lone_residues(
     residues: BeadResidues, chains: Chains
 ) -> tuple[BeadResidues, Chains]:
-    """Leave out residues that are chains of their own, with a note.
+    """Return the residues without those that are chains of their own, with a note.
 
     They are ligands or what gaps leave; force fields have no free amino acids.
 
@@ -158,7 +170,7 @@ def without_lone_residues(
 
 
 def vectors_between(a: np.ndarray, b: np.ndarray, box: np.ndarray | None) -> np.ndarray:
-    """Give the vectors from points to their partners, by the nearest image."""
+    """Compute the vectors from points to their partners, by the nearest image."""
     vectors = np.ascontiguousarray(b - a, dtype=np.float64)
     if box is not None and box.all() and len(vectors):
         vectors = minimize_vectors(vectors, box)
@@ -168,12 +180,14 @@ def vectors_between(a: np.ndarray, b: np.ndarray, box: np.ndarray | None) -> np.
 def distances_between(
     a: np.ndarray, b: np.ndarray, box: np.ndarray | None
 ) -> np.ndarray:
-    """Give the distances of points to their partners, by the nearest image."""
+    """Compute the distances of points to their partners, by the nearest image."""
     return np.linalg.norm(vectors_between(a, b, box), axis=1)
 
 
-def told_apart(residues: BeadResidues, is_joined: np.ndarray) -> tuple[str, ...]:
-    """Name the chain of every residue, so that chains of one name differ.
+def distinct_chain_ids(
+    residues: BeadResidues, is_joined: np.ndarray
+) -> tuple[str, ...]:
+    """Return the chain of every residue, so that chains of one name differ.
 
     Where numbers fall behind an end, another chain begins: it gets a letter that is
     free. A gap is within a chain, as in the PDB.

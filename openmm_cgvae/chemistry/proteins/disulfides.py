@@ -1,4 +1,4 @@
-"""Which cysteines of a protein are bonded by their sulphurs."""
+"""Disulfide bridges: which cysteines are bonded by their sulphurs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,8 +8,10 @@ import numpy as np
 
 from openmm_cgvae.chemistry.proteins.chains import distances_between, vectors_between
 
-# Between the points that tell, of cysteines that are bonded [Angstrom]: beta carbons,
-# as the alpha carbons place them, centres of mass, or SC1, which is CB and SG.
+__all__ = ["beta_carbons", "checked_pairs", "near_pairs"]
+
+# Between the points that tell, of cysteines that are bonded [Å]: beta carbons,
+# as the alpha carbons give them, centres of mass, or SC1, which is CB and SG.
 DISTANCES = {
     "alpha-carbon": (2.5, 5.3),
     "residue": (3.0, 5.7),
@@ -20,9 +22,9 @@ DISTANCES = {
 ALPHA_CARBONS = (3.7, 7.0)
 # Where a beta carbon is: along the bisector of the alpha carbons beside, across them,
 # and along them; the mean of 820 residues of the protein structures of MDAnalysisTests,
-# with a spread of 0.2 each [Angstrom].
+# with a spread of 0.2 each [Å].
 BETA_CARBON = (1.22, -0.85, 0.13)
-# How much nearer than the alpha carbons the beta carbons of a bridge are [Angstrom].
+# How much nearer than the alpha carbons the beta carbons of a bridge are [Å].
 NEARER = 1.8
 
 
@@ -38,7 +40,7 @@ def near_pairs(
     Parameters
     ----------
     where : ndarray, shape (n_residues, 3)
-        The bead of each residue that tells [Angstrom].
+        The bead of each residue that tells [Å].
     cysteines : ndarray of int, shape (n_cysteines,)
         Numbers of the residues; neighbours in the sequence are not bonded.
     is_joined : ndarray of bool, shape (n_residues,)
@@ -78,12 +80,12 @@ def near_pairs(
 def beta_carbons(
     where: np.ndarray, is_joined: np.ndarray, box: np.ndarray | None
 ) -> np.ndarray:
-    """Guess where beta carbons are from three alpha carbons each.
+    """Compute where beta carbons should be from three alpha carbons each.
 
     Parameters
     ----------
     where : ndarray, shape (n_residues, 3)
-        Alpha carbons [Angstrom].
+        Alpha carbons [Å].
     is_joined : ndarray of bool, shape (n_residues,)
         Whether a residue is bonded to the next.
     box : ndarray, shape (6,), or None
@@ -92,7 +94,7 @@ def beta_carbons(
     Returns
     -------
     ndarray, shape (n_residues, 3)
-        Beta carbons [Angstrom]; nan at the ends of chains.
+        Beta carbons [Å]; nan at the ends of chains.
     """
     steps = _directions(vectors_between(where[:-1], where[1:], box))
     before, after = steps[:-1], steps[1:]

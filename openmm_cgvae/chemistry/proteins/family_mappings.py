@@ -1,4 +1,4 @@
-"""Families of beads: what a protein's atoms are gathered in."""
+"""Mappings of a protein's atoms to the beads of a family."""
 
 import numpy as np
 
@@ -19,13 +19,22 @@ from openmm_cgvae.mapping.schemes.martini_tables import (
 )
 from openmm_cgvae.molecules import HYDROGEN, AtomTable
 
+__all__ = [
+    "CAPS",
+    "FAMILIES",
+    "MARTINI_VERSIONS",
+    "checked_family",
+    "family_mapping",
+    "side_chain_beads",
+]
+
 MARTINI_VERSIONS = {"martini2": 2, "martini3": 3}
 FAMILIES = ("alpha-carbon", "residue", *MARTINI_VERSIONS)
 CAPS = CAPS_BEFORE | CAPS_AFTER
 
 
 def family_mapping(atom_table: AtomTable, family: str) -> Mapping:
-    """Map the atoms of a protein to the beads of a family.
+    """Build the mapping of a protein's atoms to the beads of a family.
 
     Parameters
     ----------
@@ -67,7 +76,7 @@ def family_mapping(atom_table: AtomTable, family: str) -> Mapping:
 
 
 def checked_family(family: str) -> str:
-    """Return the name of a family, or say which there are."""
+    """Return the name of a family after checking that there is one."""
     if family not in FAMILIES:
         raise ValueError(
             f"`family` is {family!r} but must be one of {', '.join(FAMILIES)}"
@@ -76,7 +85,7 @@ def checked_family(family: str) -> str:
 
 
 def side_chain_beads(residue_name: str, version: int) -> int:
-    """Give the number of side chain beads of an amino acid in Martini."""
+    """Return the number of side chain beads of an amino acid in Martini."""
     text = SIDE_CHAINS[version][residue_name]
     return text.count("|") + 1 if text else 0
 
@@ -86,7 +95,7 @@ def _residue_names(table: AtomTable) -> np.ndarray:
 
 
 def _is_alpha(table: AtomTable) -> np.ndarray:
-    """Mark the atom of each residue that its bead is on."""
+    """Find the atom of each residue that its bead is on."""
     is_alpha = np.zeros(table.n_atoms, dtype=bool)
     rows = zip(table.names, _residue_names(table).tolist(), strict=True)
     for atom, (name, residue_name) in enumerate(rows):
@@ -103,11 +112,11 @@ def _is_alpha(table: AtomTable) -> np.ndarray:
 
 
 def _martini(table: AtomTable, version: int) -> Mapping:
-    """Make Martini's beads, hydrogens in the bead of their heavy atom."""
+    """Build Martini's beads, hydrogens in the bead of their heavy atom."""
     carrier = _carriers(table)
     owners = _owners(table)
     labels = np.zeros(table.n_atoms, dtype=np.int64)
-    shares = np.zeros(table.n_atoms)
+    fractions = np.zeros(table.n_atoms)
     keeps = np.zeros(table.n_atoms, dtype=bool)
     residue_names = _residue_names(table).tolist()
     for atom in np.flatnonzero(table.is_heavy).tolist():
@@ -117,8 +126,8 @@ def _martini(table: AtomTable, version: int) -> Mapping:
             continue
         place = _place(residue_names[atom], table.names[atom], version)
         labels[atom] += place.bead
-        shares[atom], keeps[atom] = place.share, place.has_hydrogens
-    counted = shares[carrier] * (table.is_heavy | keeps[carrier])
+        fractions[atom], keeps[atom] = place.share, place.has_hydrogens
+    counted = fractions[carrier] * (table.is_heavy | keeps[carrier])
     found, bead_of_atom = np.unique(labels[carrier], return_inverse=True)
     names = [f"SC{bead}" if bead else "BB" for bead in found % MOST_BEADS]
     return Mapping(bead_of_atom, counted * table.masses, bead_names=names)
@@ -139,7 +148,7 @@ def _place(residue_name: str, name: str, version: int) -> Place:
 
 
 def _carriers(table: AtomTable) -> np.ndarray:
-    """Give for each atom the heavy atom that it is or is bonded to."""
+    """Find for each atom the heavy atom that it is or is bonded to."""
     carrier = np.arange(table.n_atoms)
     for first, second in (table.bonds.T, table.bonds.T[::-1]):
         is_light = table.atomic_numbers[first] == HYDROGEN
@@ -148,7 +157,7 @@ def _carriers(table: AtomTable) -> np.ndarray:
 
 
 def _owners(table: AtomTable) -> np.ndarray:
-    """Give for each residue the one whose beads hold it: of a cap, its neighbour."""
+    """Find for each residue the one whose beads hold it: of a cap, its neighbour."""
     owners = np.arange(table.n_residues)
     for residue, name in enumerate(table.residue_names):
         if name in CAPS:

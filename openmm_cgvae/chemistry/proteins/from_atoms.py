@@ -1,19 +1,19 @@
-"""The atoms of an atomistic protein in the canonical order."""
+"""Canonical order of the atoms of an atomistic protein."""
 
 from itertools import combinations
 
 import MDAnalysis as mda
 import numpy as np
 
-from openmm_cgvae.chemistry.proteins.atom_graphs import place_by_bonds
-from openmm_cgvae.chemistry.proteins.atom_names import Placement, place_by_names
+from openmm_cgvae.chemistry.proteins.atom_graphs import match_by_bonds
+from openmm_cgvae.chemistry.proteins.atom_names import TemplateMatch, match_by_names
 from openmm_cgvae.chemistry.proteins.bead_residues import (
     BeadResidues,
     has_positions,
     read_residues,
     shortlist,
 )
-from openmm_cgvae.chemistry.proteins.chains import distances_between, told_apart
+from openmm_cgvae.chemistry.proteins.chains import distances_between, distinct_chain_ids
 from openmm_cgvae.chemistry.proteins.join_residues import Residues, join_residues
 from openmm_cgvae.chemistry.proteins.prochirality import standard_labels
 from openmm_cgvae.chemistry.proteins.residue_templates import (
@@ -22,14 +22,16 @@ from openmm_cgvae.chemistry.proteins.residue_templates import (
 )
 from openmm_cgvae.molecules import AtomTable
 
-PEPTIDE_BOND = 2.0  # Angstrom, between 1.33 of the bond and 2.4 of C...CA
-DISULFIDE_BOND = 2.6  # Angstrom, well over 2.05
+__all__ = ["canonical_protein"]
+
+PEPTIDE_BOND = 2.0  # Å, between 1.33 of the bond and 2.4 of C...CA
+DISULFIDE_BOND = 2.6  # Å, well over 2.05
 
 
 def canonical_protein(
     atoms: "mda.Universe | mda.AtomGroup",
 ) -> tuple[AtomTable, np.ndarray]:
-    """Put the atoms of a protein in the order that `protein_from_beads` gives them.
+    """Find the order of a protein's atoms that `protein_from_beads` gives them.
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ def canonical_protein(
     ndarray of int, shape (n_atoms,)
         For each of its atoms the index in the group: ``atoms[index]`` are in the
         order of the table. Which hydrogen of a CH2 is which, and which methyl of
-        valine and leucine, is told by their places as IUPAC has it.
+        valine and leucine, is told by their positions as IUPAC has it.
 
     Raises
     ------
@@ -63,10 +65,10 @@ def canonical_protein(
     residues = read_residues(atoms, "atoms")
     _refuse_unknown(residues)
     bonds = _bonds(residues)
-    placements = _place(residues, bonds)
-    placements, disulfides = _bridged(residues, placements, bonds)
-    templates = [residue_template(placement.variant) for placement in placements]
-    order = np.concatenate([placement.order for placement in placements])
+    matches = _match_templates(residues, bonds)
+    matches, disulfides = _bridged(residues, matches, bonds)
+    templates = [residue_template(match.variant) for match in matches]
+    order = np.concatenate([match.order for match in matches])
     starts = np.cumsum([0, *(template.n_atoms for template in templates[:-1])])
     heads, tails = (
         _atoms_at(order, starts, [getattr(template, end) for template in templates])
@@ -78,10 +80,10 @@ def canonical_protein(
     is_joined = _joined(residues, heads, tails, bonds)
     table = join_residues(
         Residues(
-            variants=tuple(placement.variant for placement in placements),
+            variants=tuple(match.variant for match in matches),
             ids=residues.ids,
             insertion_codes=residues.insertion_codes,
-            chain_ids=told_apart(residues, is_joined),
+            chain_ids=distinct_chain_ids(residues, is_joined),
             is_joined=is_joined,
             disulfides=disulfides,
         )
@@ -92,32 +94,32 @@ def canonical_protein(
     return table, rank[residues.atoms.indices[order]]
 
 
-def _place(residues: BeadResidues, bonds: np.ndarray) -> list[Placement]:
-    """Find the template of every residue and which atom is at each of its places."""
-    placements: list[Placement] = []
+def _match_templates(residues: BeadResidues, bonds: np.ndarray) -> list[TemplateMatch]:
+    """Find the template of every residue, and which atom each of its atoms is."""
+    matches: list[TemplateMatch] = []
     wrong = []
     for residue, inside in enumerate(residues.members):
         variant = residues.names[residue].variant
         name = STANDARD_OF_VARIANT.get(variant, variant)
         names = tuple(residues.bead_names[atom] for atom in inside.tolist())
-        found = place_by_names(name, names) or place_by_bonds(
+        found = match_by_names(name, names) or match_by_bonds(
             name, residues.atoms[inside], _inside(bonds, inside)
         )
         if found is None:
             wrong.append(residues.label(residue))
         else:
-            placements.append(Placement(found.variant, inside[found.order]))
+            matches.append(TemplateMatch(found.variant, inside[found.order]))
     if wrong:
         raise ValueError(
             f"`atoms` has residues whose atoms are those of no amino acid of the "
             f"force field: {shortlist(wrong)}; complete them, hydrogens and OXT "
             "included, for instance with PDBFixer"
         )
-    return placements
+    return matches
 
 
 def _refuse_unknown(residues: BeadResidues) -> None:
-    """Make sure that no amino acid is left out for its name."""
+    """Check that no amino acid is left out for its name."""
     outside = residues.atoms[residues.residue_of_bead < 0]
     outside = outside[~residues.is_alternate[residues.residue_of_bead < 0]]
     strange = [
@@ -133,21 +135,21 @@ def _refuse_unknown(residues: BeadResidues) -> None:
 
 
 def _inside(bonds: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """Give the bonds inside a residue, counted in it."""
+    """Find the bonds inside a residue, counted in it."""
     first, last = np.searchsorted(bonds[:, 0], [members.min(), members.max() + 1])
     near = bonds[first:last]
     near = near[np.isin(near, members).all(axis=1)]
     return np.searchsorted(members, near)
 
 
-def _atoms_at(order: np.ndarray, starts: np.ndarray, places: list[int]) -> np.ndarray:
-    """Give the atoms at one place of each residue, -1 where it has none."""
-    at = np.array(places)
+def _atoms_at(order: np.ndarray, starts: np.ndarray, ranks: list[int]) -> np.ndarray:
+    """Return the atom of one rank in each residue, -1 where it has none."""
+    at = np.array(ranks)
     return np.where(at < 0, -1, order[starts + np.maximum(at, 0)])
 
 
 def _bonds(residues: BeadResidues) -> np.ndarray:
-    """Give the bonds among the atoms, counted among them and sorted."""
+    """Find the bonds among the atoms, counted among them and sorted."""
     atoms = residues.atoms
     universe = atoms.universe
     pairs = np.empty((0, 2), dtype=np.int64)
@@ -162,7 +164,7 @@ def _bonds(residues: BeadResidues) -> np.ndarray:
 def _joined(
     residues: BeadResidues, heads: np.ndarray, tails: np.ndarray, bonds: np.ndarray
 ) -> np.ndarray:
-    """Tell which residues have a peptide bond to the next."""
+    """Find which residues have a peptide bond to the next."""
     carbons, nitrogens = tails[:-1], heads[1:]
     is_open = (carbons >= 0) & (nitrogens >= 0)
     pairs = np.stack([carbons, nitrogens], axis=1)
@@ -181,12 +183,12 @@ def _joined(
 
 
 def _bridged(
-    residues: BeadResidues, placements: list[Placement], bonds: np.ndarray
-) -> tuple[list[Placement], np.ndarray]:
+    residues: BeadResidues, matches: list[TemplateMatch], bonds: np.ndarray
+) -> tuple[list[TemplateMatch], np.ndarray]:
     """Find which of the cysteines without a hydrogen are bonded; the rest are CYM."""
     sulphurs = {
         residue: int(found.order[residue_template(found.variant).sulphur])
-        for residue, found in enumerate(placements)
+        for residue, found in enumerate(matches)
         if residue_template(found.variant).sulphur >= 0
     }
     rows = np.array(list(combinations(sulphurs, 2)), dtype=np.int64).reshape(-1, 2)
@@ -199,34 +201,33 @@ def _bridged(
     wrong = [
         residues.label(residue)
         for residue in sulphurs
-        if counts[residue] > 1
-        or not (counts[residue] or _is_inside(placements[residue]))
+        if counts[residue] > 1 or not (counts[residue] or _is_inside(matches[residue]))
     ]
     if wrong:
         raise ValueError(
             f"`atoms` has cysteines without a hydrogen on the sulphur and without one "
             f"partner: {shortlist(wrong)}; add the hydrogen, or load bonds"
         )
-    settled = [
+    completed = [
         _thiolate(found) if residue in sulphurs and not counts[residue] else found
-        for residue, found in enumerate(placements)
+        for residue, found in enumerate(matches)
     ]
-    return settled, disulfides
+    return completed, disulfides
 
 
-def _is_inside(placement: Placement) -> bool:
-    return placement.variant == "CYX"
+def _is_inside(match: TemplateMatch) -> bool:
+    return match.variant == "CYX"
 
 
-def _thiolate(placement: Placement) -> Placement:
-    """Make CYM of CYX, which has the same atoms in another order."""
+def _thiolate(match: TemplateMatch) -> TemplateMatch:
+    """Return CYX as CYM, which has the same atoms in another order."""
     names = residue_template("CYX").names
-    places = [names.index(name) for name in residue_template("CYM").names]
-    return Placement("CYM", placement.order[places])
+    ranks = [names.index(name) for name in residue_template("CYM").names]
+    return TemplateMatch("CYM", match.order[ranks])
 
 
 def _among(pairs: np.ndarray, bonds: np.ndarray) -> np.ndarray:
-    """Tell which pairs are bonds."""
+    """Return which pairs are bonds."""
     known = {(i, j) for i, j in bonds.tolist()}
     return np.array(
         [(min(i, j), max(i, j)) in known for i, j in pairs.tolist()], dtype=bool
@@ -236,7 +237,7 @@ def _among(pairs: np.ndarray, bonds: np.ndarray) -> np.ndarray:
 def _nearer_than(
     residues: BeadResidues, pairs: np.ndarray, cutoff: float
 ) -> np.ndarray:
-    """Tell which pairs are near, none if there are no positions."""
+    """Return which pairs are near, none if there are no positions."""
     if not has_positions(residues.atoms):
         return np.zeros(len(pairs), dtype=bool)
     where = residues.atoms.positions.astype(np.float64)

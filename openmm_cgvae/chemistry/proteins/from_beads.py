@@ -1,4 +1,4 @@
-"""All atoms of a protein that is given as beads."""
+"""All atoms of a protein, built from the names and order of its beads."""
 
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
@@ -28,6 +28,8 @@ from openmm_cgvae.chemistry.proteins.residue_variants import (
     with_bridges_and_ends,
 )
 from openmm_cgvae.chemistry.proteins.unknown_residues import refuse_unknown_residues
+
+__all__ = ["protein_from_beads"]
 
 
 def protein_from_beads(
@@ -92,9 +94,9 @@ def protein_from_beads(
     residues, chains = without_lone_residues(residues, chains)
     order = order[residues.residue_of_bead[order] >= 0]
     variants, named = choose_variants(residues, protonation)
-    places = positions_of(residues.atoms, _telling(residues, order, "SC1"))
+    telling = positions_of(residues.atoms, _telling(residues, order, "SC1"))
     pairs, bridged = find_bridges(
-        residues, variants, places, chains.is_joined, family, disulfides
+        residues, variants, telling, chains.is_joined, family, disulfides
     )
     templates, ended = with_bridges_and_ends(
         residues, variants, pairs, chains.is_joined
@@ -121,7 +123,7 @@ def protein_from_beads(
 
 
 def _telling(residues: BeadResidues, order: np.ndarray, name: str) -> np.ndarray:
-    """Give one bead of each residue: that of a name, or else its first."""
+    """Find one bead of each residue: that of a name, or else its first."""
     beads = np.zeros(residues.n_residues, dtype=np.int64)
     # The first is written last, and then the one of the name.
     beads[residues.residue_of_bead[order][::-1]] = order[::-1]

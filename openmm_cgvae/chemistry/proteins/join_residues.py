@@ -7,6 +7,8 @@ import numpy as np
 from openmm_cgvae.chemistry.proteins.residue_templates import residue_template
 from openmm_cgvae.molecules import AtomTable
 
+__all__ = ["Residues", "join_residues"]
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Residues:
@@ -33,7 +35,7 @@ class Residues:
 
 
 def join_residues(residues: Residues) -> AtomTable:
-    """Make the atom table: every residue in the order of its template.
+    """Build the atom table: every residue in the order of its template.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""Which of two alike branches is which: the hydrogens of CH2, the methyls of valine.
+"""Prochirality: labels of the hydrogens of CH2 and of the methyls of valine.
 
-Programs that add hydrogens place them as it comes, so that HB2 of one structure is HB3
+Programs that add hydrogens number them as it comes, so that HB2 of one structure is HB3
 of another. The recommendations of IUPAC tell them apart: seen from the side of the
 backbone, the branch that goes on, then the lower and the higher number stand clockwise
 (J. L. Markley *et al.*, *Pure Appl. Chem.* 70, 117 (1998)).
@@ -19,11 +19,13 @@ from openmm_cgvae.chemistry.proteins.residue_templates import (
 )
 from openmm_cgvae.molecules import HYDROGEN, skeleton
 
+__all__ = ["Fork", "forks", "standard_labels"]
+
 GREEK = "ABGDEZH"
 
 
 class Fork(NamedTuple):
-    """An atom with two branches that are alike, by places in a template."""
+    """A prochiral atom, whose two branches are alike, by ranks in a template."""
 
     centre: int
     onward: int  # neither towards the backbone nor one of the two
@@ -37,30 +39,30 @@ def standard_labels(
     positions: np.ndarray,
     box: np.ndarray | None,
 ) -> np.ndarray:
-    """Swap alike branches that have each other's labels.
+    """Return atoms in the order that gives prochiral branches the labels of IUPAC.
 
     Parameters
     ----------
     templates : list of ResidueTemplate
         The residues.
     order : ndarray of int, shape (n_atoms,)
-        Which atom is at each place, residue after residue.
+        Which atom each atom of the templates is, residue after residue.
     positions : ndarray, shape (..., 3)
-        Positions that ``order`` points into [Angstrom].
+        Positions that ``order`` points into [Å].
     box : ndarray, shape (6,), or None
         Unit cell.
 
     Returns
     -------
     ndarray of int, shape (n_atoms,)
-        The order, labels as IUPAC has them.
+        The order, branches with each other's labels swapped.
     """
     rows, branches = [], []
     start = 0
     for template in templates:
         for fork in forks(template.variant):
             corners = (fork.centre, fork.onward, fork.lower[0], fork.higher[0])
-            rows.append([start + place for place in corners])
+            rows.append([start + corner for corner in corners])
             branches.append((start, fork.lower, fork.higher))
         start += template.n_atoms
     where = positions[order[np.array(rows, dtype=np.int64).reshape(-1, 4)]]
@@ -78,7 +80,7 @@ def standard_labels(
 
 @cache
 def forks(variant: str) -> tuple[Fork, ...]:
-    """Find the atoms of a residue that have two branches alike.
+    """Find the prochiral atoms of a residue, those that have two branches alike.
 
     Examples
     --------
@@ -97,7 +99,7 @@ def forks(variant: str) -> tuple[Fork, ...]:
         if len(around) != 4 or len(alike) != 2:
             continue
         centre = atom.GetIdx()
-        lower, higher = sorted(alike, key=lambda place: template.names[place])
+        lower, higher = sorted(alike, key=lambda atom: template.names[atom])
         found.append(
             Fork(
                 centre=centre,
@@ -110,14 +112,14 @@ def forks(variant: str) -> tuple[Fork, ...]:
 
 
 def _onward(template: ResidueTemplate, centre: int, others: set[int]) -> int:
-    """Give the neighbour that is farther from the backbone's nitrogen, by its letter.
+    """Find the neighbour that is farther from the backbone's nitrogen, by its letter.
 
     From the nitrogen to the alpha carbon, from there along the side chain.
     """
 
-    def distance(place: int) -> int:
-        name = template.names[place]
-        if template.atomic_numbers[place] == HYDROGEN:
+    def distance(atom: int) -> int:
+        name = template.names[atom]
+        if template.atomic_numbers[atom] == HYDROGEN:
             return len(GREEK) + 1
         if template.names[centre] == "CA" and name == "N":
             return -1
@@ -129,7 +131,7 @@ def _onward(template: ResidueTemplate, centre: int, others: set[int]) -> int:
 def _branch(
     molecule: Chem.Mol, template: ResidueTemplate, root: int, centre: int
 ) -> tuple[int, ...]:
-    """Give an atom and the hydrogens on it, in the order of their names."""
+    """Return an atom and the hydrogens on it, in the order of their names."""
     around = [n.GetIdx() for n in molecule.GetAtomWithIdx(root).GetNeighbors()]
-    leaves = [place for place in around if place != centre]
-    return (root, *sorted(leaves, key=lambda place: template.names[place]))
+    leaves = [atom for atom in around if atom != centre]
+    return (root, *sorted(leaves, key=lambda atom: template.names[atom]))

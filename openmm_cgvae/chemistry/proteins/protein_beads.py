@@ -7,6 +7,8 @@ import MDAnalysis as mda
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.molecules import AtomTable
 
+__all__ = ["ProteinBeads"]
+
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class ProteinBeads:
@@ -25,7 +27,7 @@ class ProteinBeads:
     others : MDAnalysis.AtomGroup
         The rest, in the order of the universe: virtual sites, solvent, lipids, ...
     notes : tuple of str
-        What was taken for granted, in sentences.
+        What was taken for granted, a message each.
     """
 
     family: str
@@ -36,7 +38,7 @@ class ProteinBeads:
     notes: tuple[str, ...]
 
     def __repr__(self) -> str:
-        """Say in one line what was found."""
+        """Return in one line what was found."""
         return (
             f"<{self.atom_table.n_residues} residues of {self.mapping.n_beads} "
             f"{self.family} beads, {self.atom_table.n_atoms} atoms, "

@@ -1,9 +1,11 @@
-"""What programs call amino acids, and which variant of a residue each name means."""
+"""Residue names: what programs call amino acids, and the variant each name means."""
 
 from typing import NamedTuple
 
 from openmm_cgvae.chemistry.proteins.residue_templates import ONE_LETTER, has_template
 from openmm_cgvae.mapping.schemes.martini_tables import STANDARD_NAMES
+
+__all__ = ["DEFAULT_HISTIDINE", "STAND_INS", "KnownName", "known_name", "spelled_out"]
 
 # Names of residues by protonation (Amber, CHARMM, GROMOS, OPLS), which the names of
 # Martini's tables tell apart by residue only.
@@ -65,7 +67,7 @@ def known_name(name: str) -> KnownName | None:
 
 
 def spelled_out(names: list[str]) -> list[str]:
-    """Replace one-letter names, if all are and no other molecules have these.
+    """Return one-letter names in full, if all are and no other molecules have these.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What atoms an amino acid has: OpenMM's templates, with the hand of each centre."""
+"""Residue templates: atoms of amino acids as OpenMM has them, with their chirality."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +9,17 @@ from rdkit import Chem
 
 if TYPE_CHECKING:
     from openmm import app
+
+__all__ = [
+    "CAPS_AFTER",
+    "CAPS_BEFORE",
+    "ONE_LETTER",
+    "STANDARD_OF_VARIANT",
+    "ResidueTemplate",
+    "has_template",
+    "residue_template",
+    "variants_of_residue",
+]
 
 AUTHORITY = "amber14/protein.ff14SB.xml"
 # Protonation states and bridges of the standard residues, as Amber names them.
@@ -73,7 +84,7 @@ class ResidueTemplate:
 
 @cache
 def residue_template(variant: str) -> ResidueTemplate:
-    """Give the template of a variant of a residue.
+    """Return the template of a variant of a residue.
 
     Parameters
     ----------
@@ -123,13 +134,13 @@ def residue_template(variant: str) -> ResidueTemplate:
 
 
 def has_template(variant: str) -> bool:
-    """Tell whether there is a template of this name that is built here."""
+    """Return whether there is a template of this name that is built here."""
     return variant in _force_field()._templates and _is_built(_pdb_name(variant))  # noqa: SLF001
 
 
 @cache
 def variants_of_residue(residue_name: str) -> tuple[str, ...]:
-    """List the variants of a residue of the PDB.
+    """Return the variants of a residue of the PDB.
 
     Examples
     --------
@@ -155,7 +166,7 @@ def _is_built(residue_name: str) -> bool:
 
 
 def _pdb_name(variant: str) -> str:
-    """Name the residue of a variant: NHID, CHID and HID are HIS."""
+    """Return the residue of a variant: NHID, CHID and HID are HIS."""
     base = variant[1:] if len(variant) == 4 and variant[0] in "NC" else variant
     return STANDARD_OF_VARIANT.get(base, base)
 
@@ -167,7 +178,7 @@ def _stereocentres(
     bonds: np.ndarray,
 ) -> np.ndarray:
     rows = []
-    for name, ordered in _right_handed(residue_name).items():
+    for name, ordered in _ordered_arms(residue_name).items():
         centre = names.index(name)
         around = {int(a) for pair in bonds if centre in pair for a in pair} - {centre}
         arms = sorted(a for a in around if atomic_numbers[a] > 1)
@@ -180,8 +191,8 @@ def _stereocentres(
 
 
 @cache
-def _right_handed(residue_name: str) -> dict[str, list[str]]:
-    """Give the heavy neighbours of each stereocentre in a right-handed order.
+def _ordered_arms(residue_name: str) -> dict[str, list[str]]:
+    """Return the heavy neighbours of each stereocentre, signed volume positive.
 
     RDKit builds L residues from their letters; only its tetrahedral tags are read.
     """
@@ -189,7 +200,7 @@ def _right_handed(residue_name: str) -> dict[str, list[str]]:
         return {}
     # With a residue on either side the ends play no part.
     molecule = Chem.AddHs(Chem.MolFromSequence(f"G{ONE_LETTER[residue_name]}G"))
-    hands: dict[str, list[str]] = {}
+    arms: dict[str, list[str]] = {}
     for atom in molecule.GetAtoms():
         tag = atom.GetChiralTag()
         if tag == Chem.ChiralType.CHI_UNSPECIFIED:
@@ -203,12 +214,12 @@ def _right_handed(residue_name: str) -> dict[str, list[str]]:
         heavy = [a for i, a in enumerate(around) if i != light]
         if light % 2:
             heavy[0], heavy[1] = heavy[1], heavy[0]
-        hands[_name(atom)] = [_name(a) for a in heavy]
-    return hands
+        arms[_name(atom)] = [_name(a) for a in heavy]
+    return arms
 
 
 def _name(atom: Chem.Atom) -> str:
-    """Name an atom as PDB files do; RDKit swaps the two carbons of isoleucine."""
+    """Return the name of an atom in PDB files; RDKit swaps carbons of isoleucine."""
     info = atom.GetPDBResidueInfo()
     name = str(info.GetName()).strip()
     if info.GetResidueName() == "ILE" and name in ("CG1", "CG2"):

@@ -1,4 +1,4 @@
-"""Which variant of an amino acid each residue is: protonation, bridges, ends."""
+"""Variants of amino acids: protonation, disulfide bridges, ends of chains."""
 
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
@@ -13,6 +13,14 @@ from openmm_cgvae.chemistry.proteins.residue_templates import (
     STANDARD_OF_VARIANT,
     has_template,
 )
+
+__all__ = [
+    "Notes",
+    "choose_variants",
+    "find_bridges",
+    "is_cap",
+    "with_bridges_and_ends",
+]
 
 Notes = tuple[str, ...]
 
@@ -78,7 +86,7 @@ def find_bridges(
     variants : sequence of str
         Their variants.
     where : ndarray, shape (n_residues, 3), or None
-        The bead of each that tells [Angstrom].
+        The bead of each that tells [Å].
     is_joined : ndarray of bool, shape (n_residues,)
         Whether a residue is bonded to the next.
     family : str
@@ -120,7 +128,7 @@ def with_bridges_and_ends(
     pairs: np.ndarray,
     is_joined: np.ndarray,
 ) -> tuple[tuple[str, ...], Notes]:
-    """Name the templates, bridges and ends of chains considered.
+    """Return the template of each residue, bridges and ends of chains considered.
 
     Parameters
     ----------
@@ -167,7 +175,7 @@ def with_bridges_and_ends(
 
 
 def is_cap(variant: str) -> bool:
-    """Tell a cap from an amino acid."""
+    """Return whether a residue is a cap, not an amino acid."""
     return variant in ("ACE", "NME", "NHE")
 
 

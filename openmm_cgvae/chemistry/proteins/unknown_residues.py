@@ -9,13 +9,15 @@ from openmm_cgvae.chemistry.proteins.bead_residues import (
 )
 from openmm_cgvae.chemistry.proteins.chains import FAR, REACH, distances_between
 
+__all__ = ["refuse_unknown_residues"]
+
 IONS = frozenset({"CA", "CAL", "CA2+", "CA+2", "ION"})  # their beads may be named CA
 
 
 def refuse_unknown_residues(
     residues: BeadResidues, order: np.ndarray, family: str
 ) -> None:
-    """Make sure that chains have no residues which are no amino acids.
+    """Check that chains have no residues which are no amino acids.
 
     Such a residue has a bead of the name that the beads beside it have, in the same
     segment, and is bonded to one of them: by its number or by the distance. Where all
@@ -33,7 +35,7 @@ def refuse_unknown_residues(
     Raises
     ------
     ValueError
-        If there are some; the sentence lists them.
+        If there are some; the message lists them.
     """
     atoms = residues.atoms
     names = np.array(residues.bead_names)
@@ -46,23 +48,23 @@ def refuse_unknown_residues(
     is_named = (names == resnames) & (names[first] == resnames[first]).all()
     is_chain = (is_alike | is_named) & ~np.isin(resnames, list(IONS))
     is_chain &= is_known | ((residues.residue_of_bead < 0) & ~residues.is_alternate)
-    places = np.flatnonzero(is_chain)
-    is_strange = ~is_known[places]
+    chain = np.flatnonzero(is_chain)
+    is_strange = ~is_known[chain]
     if not is_strange.any():
         return
-    here, following = places[:-1], places[1:]
+    here, following = chain[:-1], chain[1:]
     is_bonded = atoms.segindices[here] == atoms.segindices[following]
-    is_near = np.diff(atoms.resids[places]) == 1
+    is_near = np.diff(atoms.resids[chain]) == 1
     if has_positions(atoms):
         where = atoms.positions.astype(np.float64)
         distances = distances_between(where[here], where[following], atoms.dimensions)
         is_near &= distances < FAR * REACH[family]
         is_near |= distances < REACH[family]
     is_bonded &= is_near
-    touches = np.zeros(len(places), dtype=np.int64)
+    touches = np.zeros(len(chain), dtype=np.int64)
     touches[:-1] += is_bonded & ~is_strange[1:]
     touches[1:] += is_bonded & ~is_strange[:-1]
-    found = places[is_strange & (touches >= np.where(is_alike[places], 1, 2))]
+    found = chain[is_strange & (touches >= np.where(is_alike[chain], 1, 2))]
     if len(found):
         labels = [_label(residues, bead) for bead in found.tolist()]
         raise ValueError(

@@ -46,7 +46,7 @@ def test_atoms_with_names_of_nobody_are_told_by_bonds():
     again, where = canonical_protein(strange)
     assert differences(table, again) == []
     read = AtomTable.from_universe(strange.atoms[where])
-    # The hands of the file are those of the table: no two atoms are exchanged.
+    # Chirality in the file is that of the table: no two atoms are exchanged.
     np.testing.assert_array_equal(read.bonds, table.bonds)
     np.testing.assert_array_equal(read.stereocentres, table.stereocentres)
     is_unique = np.array([name in ("N", "CA", "C", "CB") for name in table.names])
