@@ -1,13 +1,13 @@
-"""The loop: PyTorch Lightning runs it, keeps checkpoints and continues from them."""
+"""The training loop: PyTorch Lightning runs it and continues from its checkpoints."""
 
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 
-from openmm_cgvae.model import CGVAE, Model
 from openmm_cgvae.training.callbacks import (
     BEST,
     LAST,
@@ -16,35 +16,27 @@ from openmm_cgvae.training.callbacks import (
     Log,
     Progress,
 )
-from openmm_cgvae.training.config import TrainingConfig
-from openmm_cgvae.training.many_molecules_data import MolecularDataset
-from openmm_cgvae.training.one_molecule_data import TrainingData
-from openmm_cgvae.training.stages import DecoderFineTuning, Objective, PriorFit, Stage
+from openmm_cgvae.training.stages import Stage
 
-PRIOR_FOLDER, FINE_TUNING_FOLDER = "prior", "polish"
+__all__ = ["fit"]
+
 ONE_DEVICE = {"devices": 1}
 
 
 def fit(
-    model: Model,
-    data: TrainingData | MolecularDataset,
-    config: TrainingConfig,
+    stages: Sequence[Stage],
     folder: Path,
     *,
     progress: bool,
     compiles: bool | None = False,
     trainer_options: dict[str, Any] | None = None,
 ) -> None:
-    """Run or continue a training in a folder and load the best weights.
+    """Run or continue the stages of a training and load the best weights of each.
 
     Parameters
     ----------
-    model : Model
-        The model; gets the weights.
-    data : TrainingData
-        Its frames, with the model's graph.
-    config : TrainingConfig
-        The settings.
+    stages : sequence of Stage
+        The stages, in order; their model gets the weights.
     folder : Path
         Where checkpoints and log are; a finished run is only read.
     progress : bool
@@ -59,18 +51,11 @@ def fit(
     ValueError
         If the training came to values that are not numbers.
     """
-
-    def fit_stage(stage: Stage, folder: Path) -> None:
+    for stage in stages:
         stage.compiles = compiles
-        _fit_stage(stage, folder, trainer_options or {}, progress=progress)
-
-    fit_stage(Objective(model, data, config), folder)
-    if not isinstance(model, CGVAE):
-        return  # no prior to fit, nor samples of it to polish
-    if model.config.prior == "flow" or config.prior_epochs:
-        fit_stage(PriorFit(model, data, config), folder / PRIOR_FOLDER)
-    if config.fine_tuning_epochs and isinstance(data, TrainingData):
-        fit_stage(DecoderFineTuning(model, data, config), folder / FINE_TUNING_FOLDER)
+        _fit_stage(
+            stage, folder / stage.folder, trainer_options or {}, progress=progress
+        )
 
 
 def _fit_stage(
@@ -84,7 +69,7 @@ def _fit_stage(
         trainer = pl.Trainer(
             max_epochs=stage.n_epochs,
             **{**ONE_DEVICE, **trainer_options},
-            # `Batches` deals frames out by itself.
+            # `TrainingDataset.parts` deals frames out by itself.
             use_distributed_sampler=False,
             gradient_clip_val=stage.config.clip_norm,
             reload_dataloaders_every_n_epochs=1,

@@ -1,23 +1,19 @@
 """Train one model on many molecules, for molecules it has never seen."""
 
-import hashlib
-import json
 import os
-import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from openmm_cgvae._runtime.threads import threads
 from openmm_cgvae.model import CGVAE, GeometryStatistics, Model, ModelConfig, make_model
-from openmm_cgvae.model.graphs import atom_types_of
-from openmm_cgvae.training.config import TrainingConfig, configure
-from openmm_cgvae.training.loop import fit
+from openmm_cgvae.training.config import configure
 from openmm_cgvae.training.many_molecules_data import MolecularDataset, TrainingMolecule
-from openmm_cgvae.training.one_molecule import claim, provenance_of
+from openmm_cgvae.training.prior_fit import PriorFit
+from openmm_cgvae.training.run import run_training
+from openmm_cgvae.training.stages import Objective, Stage
+
+__all__ = ["train_many"]
 
 
 def train_many(  # noqa: PLR0913 - the settings of a training
@@ -85,27 +81,22 @@ def train_many(  # noqa: PLR0913 - the settings of a training
         )
     if model_config.methyl_labels == "canonical":
         molecules = [molecule.with_standard_labels() for molecule in molecules]
-    words = {
-        word
-        for molecule in molecules
-        for word in atom_types_of(molecule.atom_table, model_config.atom_types)
-    }
-    data = MolecularDataset.prepare(
-        molecules, sorted(words), config.batch_size, config.seed
+    data = MolecularDataset.prepare(molecules, model_config, config)
+    model = _new_model(
+        data.normalised(model_config), data.vocabulary, molecules, beads, config.seed
     )
-    model_config = data.normalised(model_config)
-    model = _new_model(model_config, sorted(words), molecules, beads, config.seed)
-    frames = sum(len(molecule.positions) for molecule in molecules)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary if run_directory is None else run_directory)
-        claim(folder, _description(model, config, molecules))
-        with threads(n_threads):
-            fit(model, data, config, folder, progress=progress)
-    model.provenance = provenance_of(preset, config, n_frames=frames) | {
-        "molecule": f"{len(molecules)} molecules",
-        "source": source or {},
-    }
-    return model.eval()
+    stages: list[Stage] = [Objective(model, data, config)]
+    if config.prior_epochs:
+        stages.append(PriorFit(model, data, config))
+    run_training(
+        stages,
+        preset=preset,
+        origin={"molecule": f"{len(molecules)} molecules", "source": source or {}},
+        run_directory=run_directory,
+        n_threads=n_threads,
+        progress=progress,
+    )
+    return model
 
 
 def _new_model(
@@ -115,7 +106,7 @@ def _new_model(
     beads: str,
     seed: int,
 ) -> CGVAE:
-    """Make a model with random weights that knows the kinds of the molecules."""
+    """Build a model with random weights that knows the types of the molecules."""
     seen = [
         (molecule.atom_table, molecule.positions)
         for molecule in molecules
@@ -129,19 +120,3 @@ def _new_model(
         raise TypeError("`model` is not a CGVAE")  # make_model has refused it
     model.geometry = geometry
     return model
-
-
-def _description(
-    model: CGVAE, config: TrainingConfig, molecules: Sequence[TrainingMolecule]
-) -> dict[str, Any]:
-    """Say what a run is, to tell it from another one."""
-    digest = hashlib.sha256()
-    for molecule in molecules:
-        digest.update(molecule.positions.tobytes())
-        digest.update(json.dumps(molecule.mapping.to_dict()).encode())
-    return {
-        "model": asdict(model.config),
-        "training": asdict(config),
-        "n_molecules": len(molecules),
-        "frames_sha256": digest.hexdigest(),
-    }

@@ -1,6 +1,8 @@
-"""MolecularDataset: frames of unlike molecules, handed out in batches of like size."""
+"""MolecularDataset: frames of many molecules, in batches of about as many beads."""
 
-from collections.abc import Iterator, Sequence
+import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,8 +13,17 @@ from torch import Tensor
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.mapping.label_symmetry import LabelSymmetry
 from openmm_cgvae.model import ModelConfig
-from openmm_cgvae.model.graphs import GraphBatch, MoleculeGraph, collate
+from openmm_cgvae.model.graphs import (
+    GraphBatch,
+    MoleculeGraph,
+    atom_types_of,
+    collate,
+)
 from openmm_cgvae.molecules import AtomTable
+from openmm_cgvae.training.config import TrainingConfig
+from openmm_cgvae.training.dataset import TrainingDataset
+
+__all__ = ["MolecularDataset", "TrainingMolecule"]
 
 N_SAMPLED = 256  # frames that the degrees of a model are taken from
 
@@ -45,62 +56,64 @@ class TrainingMolecule:
         return replace(self, positions=positions)
 
 
-@dataclass(frozen=True, eq=False)
-class MolecularDataset:
-    """Frames of many molecules with their beads; a frame is (molecule, number).
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MolecularDataset(TrainingDataset):
+    """Frames of many molecules with their beads.
 
     Parameters
     ----------
+    train, validation : ndarray of int, shape (n, 2)
+        Indices of molecules, and of their frames.
+    batch_size : int
+        Beads of a batch, about: frames are taken in turn until a batch has so many, so
+        that batches are about as much work whatever the sizes of the molecules. Of
+        several processes each has every ``n_ranks``-th batch; the last ones are left
+        out if they do not go round.
     graphs : list of MoleculeGraph
         The molecules.
     atoms, beads : list of Tensor, shape (n_frames, n, 3)
-        Positions, each frame centred on its beads [A].
-    train, validation : ndarray of int, shape (n, 2)
-        Molecules and frames.
-    beads_per_batch : int
-        Beads of a batch, about.
-    seed : int
-        Seed of the order.
+        Positions, each frame centred on its beads [Å].
     """
 
     graphs: list[MoleculeGraph]
     atoms: list[Float[Tensor, "_ _ 3"]] = field(repr=False)
     beads: list[Float[Tensor, "_ _ 3"]] = field(repr=False)
-    train: np.ndarray
-    validation: np.ndarray
-    beads_per_batch: int
-    seed: int
 
     @classmethod
     def prepare(
         cls,
         molecules: Sequence[TrainingMolecule],
-        vocabulary: Sequence[str],
-        beads_per_batch: int,
-        seed: int,
+        model_config: ModelConfig,
+        config: TrainingConfig,
     ) -> "MolecularDataset":
-        """Map the frames of every molecule.
+        """Map the frames of every molecule to beads.
 
         Parameters
         ----------
         molecules : sequence of TrainingMolecule
             The molecules.
-        vocabulary : sequence of str
-            Atom types of the model.
-        beads_per_batch, seed : int
-            See the class.
+        model_config : ModelConfig
+            Says what the types of their atoms are.
+        config : TrainingConfig
+            Has batch size and seed.
 
         Returns
         -------
         MolecularDataset
             The data.
         """
+        words = {
+            word
+            for molecule in molecules
+            for word in atom_types_of(molecule.atom_table, model_config.atom_types)
+        }
         graphs, atoms, beads = [], [], []
-        which: dict[bool, list[np.ndarray]] = {True: [], False: []}
-        for number, molecule in enumerate(molecules):
+        nothing = np.empty((0, 2), dtype=np.int64)
+        rows: dict[bool, list[np.ndarray]] = {True: [nothing], False: [nothing]}
+        for index, molecule in enumerate(molecules):
             graphs.append(
                 MoleculeGraph.from_records(
-                    molecule.atom_table, molecule.mapping, vocabulary
+                    molecule.atom_table, molecule.mapping, sorted(words)
                 )
             )
             positions = molecule.positions.astype(np.float64)
@@ -110,18 +123,49 @@ class MolecularDataset:
             atoms.append(torch.from_numpy((positions - middle).astype(np.float32)))
             beads.append(torch.from_numpy((centres - middle).astype(np.float32)))
             frames = np.arange(len(positions))
-            rows = np.column_stack([np.full_like(frames, number), frames])
-            which[molecule.is_validation].append(rows)
-        nothing = np.empty((0, 2), dtype=np.int64)
-        train, validation = (
-            np.concatenate([nothing, *which[part]]) for part in (False, True)
+            rows[molecule.is_validation].append(
+                np.column_stack([np.full_like(frames, index), frames])
+            )
+        return cls(
+            train=np.concatenate(rows[False]),
+            validation=np.concatenate(rows[True]),
+            vocabulary=sorted(words),
+            batch_size=config.batch_size,
+            seed=config.seed,
+            n_frames=sum(len(molecule.positions) for molecule in molecules),
+            identity={
+                "n_molecules": len(molecules),
+                "frames_sha256": _digest(molecules),
+            },
+            graphs=graphs,
+            atoms=atoms,
+            beads=beads,
         )
-        return cls(graphs, atoms, beads, train, validation, beads_per_batch, seed)
 
-    def normalised(self, config: ModelConfig) -> ModelConfig:
-        """Set the degrees the sums are divided by from the data, if it is asked."""
-        if not config.normalises_sums:
-            return config
+    def parts(self, frames: np.ndarray, rank: int, n_ranks: int) -> list[np.ndarray]:
+        """Return molecules and frames of every batch of one process."""
+        sizes = np.array([graph.n_beads for graph in self.graphs])[frames[:, 0]]
+        # As many batches in every epoch, so that schedules know how many there are.
+        n_batches = max(1, round(sizes.sum() / self.batch_size))
+        n_batches = max(n_ranks, n_batches - n_batches % n_ranks)
+        ends = np.searchsorted(
+            np.cumsum(sizes), sizes.sum() * np.arange(1, n_batches) / n_batches
+        )
+        parts = np.split(frames, ends)
+        return [part for part in parts if len(part)][rank::n_ranks]
+
+    def collate(self, frames: np.ndarray) -> GraphBatch:
+        """Build a batch in which the atoms of all molecules count alike."""
+        rows = frames.tolist()
+        return collate(
+            [self.graphs[molecule] for molecule, _ in rows],
+            [self.beads[molecule][frame] for molecule, frame in rows],
+            [self.atoms[molecule][frame] for molecule, frame in rows],
+            is_pooled=True,
+        )
+
+    def mean_degrees(self, config: ModelConfig) -> dict[str, float]:
+        """Compute the mean numbers of neighbours of beads, and of atoms of a bead."""
         step = max(1, len(self.train) // N_SAMPLED)
         n_beads = n_atoms = n_neighbours = 0
         for molecule, frame in self.train[::step].tolist():
@@ -129,61 +173,16 @@ class MolecularDataset:
             n_neighbours += int((torch.cdist(beads, beads) < config.bead_cutoff).sum())
             n_beads += len(beads)
             n_atoms += self.graphs[molecule].n_atoms
-        return replace(
-            config,
-            bead_degree=max(1.0, n_neighbours / n_beads - 1),
-            pool_degree=max(1.0, n_atoms / n_beads),
-        )
-
-    def batches(
-        self, which: np.ndarray, epoch: int | None, rank: int = 0, n_ranks: int = 1
-    ) -> "ManyBatches":
-        """Give the batches of an epoch; in order where epoch is None."""
-        return ManyBatches(self, which, epoch, rank, n_ranks)
+        return {
+            "bead_degree": max(1.0, n_neighbours / n_beads - 1),
+            "pool_degree": max(1.0, n_atoms / n_beads),
+        }
 
 
-class ManyBatches:
-    """The batches of one epoch, shuffled by seed and epoch alone.
-
-    Frames are taken in turn until a batch has its number of beads, so batches hold
-    about as much work whatever the sizes of the molecules. Of several processes each
-    has every ``n_ranks``-th batch; the last ones are left out if they do not go round.
-    """
-
-    def __init__(
-        self,
-        data: MolecularDataset,
-        which: np.ndarray,
-        epoch: int | None,
-        rank: int = 0,
-        n_ranks: int = 1,
-    ) -> None:
-        self.data = data
-        sizes = np.array([graph.n_beads for graph in data.graphs])[which[:, 0]]
-        # As many batches in every epoch, so that schedules know how many there are.
-        n_batches = max(1, round(sizes.sum() / data.beads_per_batch))
-        n_batches = max(n_ranks, n_batches - n_batches % n_ranks)
-        if epoch is not None:
-            order = np.random.default_rng((data.seed, epoch)).permutation(len(which))
-            which, sizes = which[order], sizes[order]
-        ends = np.searchsorted(
-            np.cumsum(sizes), sizes.sum() * np.arange(1, n_batches) / n_batches
-        )
-        parts = np.split(which, ends)
-        self.parts = [part for part in parts if len(part)][rank::n_ranks]
-
-    def __len__(self) -> int:
-        """Count the batches."""
-        return len(self.parts)
-
-    def __iter__(self) -> Iterator[GraphBatch]:
-        """Give one batch after another."""
-        data = self.data
-        for part in self.parts:
-            rows = part.tolist()
-            yield collate(
-                [data.graphs[molecule] for molecule, _ in rows],
-                [data.beads[molecule][frame] for molecule, frame in rows],
-                [data.atoms[molecule][frame] for molecule, frame in rows],
-                is_pooled=True,
-            )
+def _digest(molecules: Sequence[TrainingMolecule]) -> str:
+    """Return a hash of all positions and mappings."""
+    digest = hashlib.sha256()
+    for molecule in molecules:
+        digest.update(molecule.positions.tobytes())
+        digest.update(json.dumps(molecule.mapping.to_dict()).encode())
+    return digest.hexdigest()

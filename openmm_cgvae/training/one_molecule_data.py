@@ -1,7 +1,7 @@
-"""TrainingData: mapped frames, split in blocks of time and handed out in batches."""
+"""TrajectoryDataset: frames of one molecule, split in blocks of time."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import hashlib
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,26 +11,40 @@ from torch import Tensor
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.mapping.label_symmetry import LabelSymmetry
 from openmm_cgvae.model import ModelConfig
-from openmm_cgvae.model.graphs import GraphBatch, MoleculeGraph
+from openmm_cgvae.model.graphs import GraphBatch, MoleculeGraph, atom_types_of
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.frames import Frames, block_split
 from openmm_cgvae.training.config import TrainingConfig
+from openmm_cgvae.training.dataset import TrainingDataset
 
-# No bond is this long [A]; in a molecule cut by the box one is.
+__all__ = ["TrajectoryDataset"]
+
+# No bond is this long [Å]; in a molecule cut by the box one is.
 TOO_LONG = 5.0
+N_SAMPLED = 64  # frames that the degrees of a model are taken from
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class TrainingData:
-    """Frames with their beads, split in blocks of time."""
+class TrajectoryDataset(TrainingDataset):
+    """Frames of one molecule with their beads, split in blocks of time.
 
+    Parameters
+    ----------
+    train, validation : ndarray of int, shape (n,)
+        Frame indices.
+    batch_size : int
+        Frames of a batch. Of several processes each has every ``n_ranks``-th frame of
+        every batch, so that all have as many batches of the same size; where frames
+        are missing for that, the first of the batch come twice.
+    graph : MoleculeGraph
+        The molecule.
+    atom_positions, bead_positions : Tensor, shape (n_frames, n, 3)
+        Positions, each frame centred on its beads [Å].
+    """
+
+    graph: MoleculeGraph
     atom_positions: Float[Tensor, "n_frames n_atoms 3"]
     bead_positions: Float[Tensor, "n_frames n_beads 3"]
-    train: np.ndarray
-    validation: np.ndarray
-    batch_size: int
-    seed: int
-    graph: MoleculeGraph | None = None
 
     @classmethod
     def prepare(
@@ -40,8 +54,8 @@ class TrainingData:
         mapping: Mapping,
         model_config: ModelConfig,
         config: TrainingConfig,
-    ) -> "TrainingData":
-        """Map and split the frames; see `train` for the errors."""
+    ) -> "TrajectoryDataset":
+        """Map the frames to beads and split them; see `train` for the errors."""
         if mapping.n_atoms != frames.n_atoms:
             raise ValueError(
                 f"`mapping` maps {mapping.n_atoms} atoms but the frames have "
@@ -54,84 +68,57 @@ class TrainingData:
         beads = torch.from_numpy(mapping.project(positions))
         # Far from the origin float32 loses digits, so each frame is centred.
         centre = beads.mean(1, keepdim=True)
+        content = frames.positions.tobytes()
         split = block_split(frames.n_frames, config.n_folds, config.fold)
+        vocabulary = sorted(set(atom_types_of(atom_table, model_config.atom_types)))
         return cls(
-            atom_positions=torch.from_numpy(positions) - centre,
-            bead_positions=beads - centre,
             train=split.train,
             validation=split.validation,
+            vocabulary=vocabulary,
             batch_size=config.batch_size,
             seed=config.seed,
+            n_frames=frames.n_frames,
+            identity={
+                "mapping": mapping.to_dict(),
+                "atoms": atom_table.to_dict(),
+                "n_frames": frames.n_frames,
+                "frames_sha256": hashlib.sha256(content).hexdigest(),
+            },
+            graph=MoleculeGraph.from_records(atom_table, mapping, vocabulary),
+            atom_positions=torch.from_numpy(positions) - centre,
+            bead_positions=beads - centre,
         )
 
-    def normalised(self, config: ModelConfig) -> ModelConfig:
-        """Set the degrees the sums are divided by from the data, if it is asked."""
-        if not config.normalises_sums:
-            return config
-        some = self.train[:: max(1, len(self.train) // 64)]
-        n_atoms, n_beads = self.atom_positions.shape[1], self.bead_positions.shape[1]
-        degrees = [
-            max(1.0, float((torch.cdist(x, x) < cutoff).sum()) / x[..., 0].numel() - 1)
-            for x, cutoff in (
-                (self.atom_positions[some], config.atom_cutoff),
-                (self.bead_positions[some], config.bead_cutoff),
-            )
-        ]
-        return replace(
-            config,
-            atom_degree=degrees[0],
-            bead_degree=degrees[1],
-            pool_degree=max(1.0, n_atoms / n_beads),
-        )
+    def parts(self, frames: np.ndarray, rank: int, n_ranks: int) -> list[np.ndarray]:
+        """Return the frame indices of every batch of one process."""
+        parts = []
+        for start in range(0, len(frames), self.batch_size):
+            chosen = frames[start : start + self.batch_size]
+            n_each = -(-len(chosen) // n_ranks)
+            parts.append(np.resize(chosen, n_each * n_ranks)[rank::n_ranks])
+        return parts
 
-    def batches(
-        self, which: np.ndarray, epoch: int | None, rank: int = 0, n_ranks: int = 1
-    ) -> "Batches":
-        """Give the batches of an epoch; in order where epoch is None."""
-        return Batches(self, which, epoch, rank, n_ranks)
+    def collate(self, frames: np.ndarray) -> GraphBatch:
+        """Build the batch of some frames."""
+        rows = torch.from_numpy(frames)
+        return self.graph.batch(self.bead_positions[rows], self.atom_positions[rows])
+
+    def mean_degrees(self, config: ModelConfig) -> dict[str, float]:
+        """Compute the mean numbers of neighbours of atoms and of beads."""
+        some = self.train[:: max(1, len(self.train) // N_SAMPLED)]
+        atoms, beads = self.atom_positions[some], self.bead_positions[some]
+        return {
+            "atom_degree": _mean_degree(atoms, config.atom_cutoff),
+            "bead_degree": _mean_degree(beads, config.bead_cutoff),
+            "pool_degree": max(1.0, atoms.shape[1] / beads.shape[1]),
+        }
 
 
-class Batches:
-    """The batches of one epoch, shuffled by seed and epoch alone.
-
-    Of several processes each has every ``n_ranks``-th frame of every batch, so all have
-    the same number of batches of the same size; where frames are missing for that, the
-    first of the batch come twice.
-    """
-
-    def __init__(
-        self,
-        data: TrainingData,
-        which: np.ndarray,
-        epoch: int | None,
-        rank: int = 0,
-        n_ranks: int = 1,
-    ) -> None:
-        self.data, self.which, self.epoch = data, which, epoch
-        self.rank, self.n_ranks = rank, n_ranks
-
-    def __len__(self) -> int:
-        """Count the batches."""
-        return -(-len(self.which) // self.data.batch_size)
-
-    def __iter__(self) -> Iterator[GraphBatch]:
-        """Give one batch after another."""
-        order = self.which
-        if self.epoch is not None:
-            order = np.random.default_rng((self.data.seed, self.epoch)).permutation(
-                order
-            )
-        graph = self.data.graph
-        if graph is None:
-            raise ValueError("`data` has no graph yet; set it from the model")
-        for start in range(0, len(order), self.data.batch_size):
-            chosen = order[start : start + self.data.batch_size]
-            n_each = -(-len(chosen) // self.n_ranks)
-            dealt = np.resize(chosen, n_each * self.n_ranks)[self.rank :: self.n_ranks]
-            rows = torch.from_numpy(dealt)
-            yield graph.batch(
-                self.data.bead_positions[rows], self.data.atom_positions[rows]
-            )
+def _mean_degree(positions: Float[Tensor, "n_frames n 3"], cutoff: float) -> float:
+    """Return the mean number of neighbours, at least one."""
+    n_near = float((torch.cdist(positions, positions) < cutoff).sum())
+    # Every particle is near itself.
+    return max(1.0, n_near / positions[..., 0].numel() - 1)
 
 
 def _check_whole(

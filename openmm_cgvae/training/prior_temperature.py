@@ -5,13 +5,13 @@ import torch
 
 from openmm_cgvae.metrics import energy_score
 from openmm_cgvae.model import CGVAE
-from openmm_cgvae.training.one_molecule_data import TrainingData
+from openmm_cgvae.training.one_molecule_data import TrajectoryDataset
 
 TEMPERATURES = tuple(np.linspace(1.0, 2.5, 16).round(2).tolist())
 N_FRAMES, N_SAMPLES = 100, 8
 
 
-def best_temperature(model: CGVAE, data: TrainingData, seed: int) -> float:
+def best_temperature(model: CGVAE, data: TrajectoryDataset, seed: int) -> float:
     """Find the factor on the prior's noise with the best energy score.
 
     The prior is fitted to the training frames and is too sure of others: its samples
@@ -23,7 +23,7 @@ def best_temperature(model: CGVAE, data: TrainingData, seed: int) -> float:
     ----------
     model : CGVAE
         A trained model, in evaluation mode.
-    data : TrainingData
+    data : TrajectoryDataset
         What it was trained on; its validation frames are used.
     seed : int
         Seed of the noise, the same for all factors.

@@ -1,4 +1,4 @@
-"""The stages of a training: what each trains, and its loss."""
+"""The stages of a training: the steps Lightning calls, and the training of it all."""
 
 import math
 from abc import ABC, abstractmethod
@@ -12,21 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from openmm_cgvae.model import CGVAE, Model, Reconstruction
-from openmm_cgvae.model.gaussian import Gaussian
+from openmm_cgvae.model import Model
 from openmm_cgvae.model.graphs import GraphBatch
-from openmm_cgvae.model.layers.oriented_messages import OrientedMessage
-from openmm_cgvae.model.refinement.one_molecule import least_distances
 from openmm_cgvae.training.compiling import CompiledLosses, pays
 from openmm_cgvae.training.config import TrainingConfig
-from openmm_cgvae.training.losses import crowding, kl_divergence, objective, strain
-from openmm_cgvae.training.many_molecules_data import ManyBatches, MolecularDataset
-from openmm_cgvae.training.one_molecule_data import Batches, TrainingData
+from openmm_cgvae.training.dataset import Batches, TrainingDataset
+from openmm_cgvae.training.losses import objective
+
+__all__ = ["MONITORED", "Objective", "Stage"]
 
 MONITORED = "validation/total"
 PATIENCE = 15  # epochs without a better validation loss
-POLISH_SLOWDOWN = 0.25  # the decoder is nearly where it should be
-PRIOR_SLOWDOWN = 0.5
 
 
 class _Means:
@@ -56,11 +52,12 @@ class Stage(pl.LightningModule, ABC):
     """The steps Lightning calls, whatever the loss."""
 
     name: str
+    folder = ""  # of its checkpoints, inside that of the run
 
     def __init__(
         self,
         model: Model,
-        data: TrainingData | MolecularDataset,
+        data: TrainingDataset,
         config: TrainingConfig,
     ):
         super().__init__()
@@ -87,17 +84,17 @@ class Stage(pl.LightningModule, ABC):
 
     @abstractmethod
     def trained(self) -> Iterable[torch.nn.Parameter]:
-        """Give the weights the stage trains."""
+        """Return the weights the stage trains."""
 
     def weights(self) -> tuple[float, ...]:
-        """Give the weights of terms that change from step to step."""
+        """Return the weights of terms that change from step to step."""
         return ()
 
     @abstractmethod
     def losses(
         self, batch: GraphBatch, noise: Tensor, *weights: float | Tensor
     ) -> dict[str, Tensor]:
-        """Give the terms of the loss, among them ``total``."""
+        """Compute the terms of the loss, among them ``total``."""
 
     def on_fit_start(self) -> None:
         compiles = self.compiles
@@ -108,12 +105,12 @@ class Stage(pl.LightningModule, ABC):
             CompiledLosses(self.losses, self.trained()) if compiles else None
         )
 
-    def train_dataloader(self) -> Batches | ManyBatches:
+    def train_dataloader(self) -> Batches:
         epoch = self.trainer.current_epoch
-        return self.data.batches(self.data.train, epoch, *self._place())
+        return self.data.batches(self.data.train, epoch, *self._rank())
 
-    def val_dataloader(self) -> Batches | ManyBatches:
-        return self.data.batches(self.data.validation, None, *self._place())
+    def val_dataloader(self) -> Batches:
+        return self.data.batches(self.data.validation, None, *self._rank())
 
     def transfer_batch_to_device(
         self, batch: GraphBatch, device: torch.device, index: int
@@ -123,8 +120,8 @@ class Stage(pl.LightningModule, ABC):
         is_there = batch.bead_positions.device == device
         return batch if is_there else batch.to(device)
 
-    def _place(self) -> tuple[int, int]:
-        """Give the number of this process, and how many there are."""
+    def _rank(self) -> tuple[int, int]:
+        """Return the rank of this process and the world size."""
         return self.trainer.global_rank, self.trainer.world_size
 
     def on_train_epoch_start(self) -> None:
@@ -165,7 +162,7 @@ class Stage(pl.LightningModule, ABC):
         seed = np.random.SeedSequence((self.config.seed, abs(key), int(key < 0)))
         generator = torch.Generator().manual_seed(int(seed.generate_state(1)[0]))
         # Every process draws for all, so that each frame has the noise it has alone.
-        rank, n_ranks = self._place()
+        rank, n_ranks = self._rank()
         noise = torch.randn(
             batch.n_beads * n_ranks, self.model.n_latents, generator=generator
         )
@@ -244,121 +241,8 @@ class Objective(Stage):
             self.model, batch, self.model(batch, noise), *weights
         ).to_dict()
 
-    def _ramp(self, share: float) -> float:
-        """Give how far a weight has risen, from 0 to 1; 1 for validation."""
-        if not share or not self.training:
+    def _ramp(self, fraction: float) -> float:
+        """Return how far a weight has risen, from 0 to 1; 1 for validation."""
+        if not fraction or not self.training:
             return 1.0
-        return min(1.0, self.global_step / (share * self.n_steps))
-
-
-class PriorFit(Stage):
-    """The fit of the prior to the latents of the trained encoder.
-
-    The encoder and the decoder stay as they are. The loss is the divergence of the
-    posterior from the prior, of a flow an unbiased estimate of it. The prior of the
-    epoch in which that of the validation frames was least is kept.
-    """
-
-    name = "fitting the prior"
-    model: CGVAE
-
-    @property
-    def n_epochs(self) -> int:
-        return self.config.flow_epochs if self._is_flow else self.config.prior_epochs
-
-    @property
-    def learning_rate(self) -> float:
-        """A flow starts from nothing, a Gaussian prior is nearly where it should be."""
-        return self.config.learning_rate * (1.0 if self._is_flow else PRIOR_SLOWDOWN)
-
-    @property
-    def _is_flow(self) -> bool:
-        return self.model.config.prior == "flow"
-
-    def on_fit_start(self) -> None:
-        super().on_fit_start()
-        for part in self.model.prior.modules():
-            if isinstance(part, OrientedMessage):
-                part.set_dropout(self.config.prior_dropout)
-
-    def trained(self) -> Iterable[torch.nn.Parameter]:
-        return self.model.prior.parameters()
-
-    def losses(
-        self, batch: GraphBatch, noise: Tensor, *_: float | Tensor
-    ) -> dict[str, Tensor]:
-        with torch.no_grad():
-            posterior = self.model.encoder(batch)
-        prior = self.model.prior(batch)
-        if isinstance(prior, Gaussian):
-            return {"total": kl_divergence(posterior, prior).mean()}
-        latents = posterior.draw(noise)
-        divergence = posterior.log_density(latents) - prior.log_density(latents)
-        return {"total": divergence.mean()}
-
-
-class DecoderFineTuning(Stage):
-    """The last stage: the decoder learns to make sound bonds where the prior draws.
-
-    Between the latents of two conformations there are some that the encoder never
-    gives but the prior draws, and the atoms made of them are strained. Encoder and
-    prior stay as they are, and what the data allow costs nothing, so that the spread
-    of the samples stays; only the strain of samples, and where asked for their
-    crowding, are added to the loss, since nothing else is known of them.
-    """
-
-    name = "polishing"
-    model: CGVAE
-
-    def __init__(self, model: CGVAE, data: TrainingData, config: TrainingConfig):
-        super().__init__(model, data, config)
-        first, second = model.graph().close_pairs.unbind(1)
-        frames = data.atom_positions[data.train]
-        distances = torch.linalg.vector_norm(
-            frames[:, first] - frames[:, second], dim=-1
-        )
-        self.register_buffer("mean", distances.mean(0), persistent=False)
-        self.register_buffer("std", distances.std(0), persistent=False)
-        self.mean: Tensor
-        self.std: Tensor
-        least = None
-        if config.contact_weight:
-            least = least_distances(frames, model.graph().close_pairs)
-        self.register_buffer("least", least, persistent=False)
-        self.least: Tensor | None
-
-    @property
-    def n_epochs(self) -> int:
-        return self.config.fine_tuning_epochs
-
-    @property
-    def learning_rate(self) -> float:
-        return POLISH_SLOWDOWN * self.config.learning_rate
-
-    def trained(self) -> Iterable[torch.nn.Parameter]:
-        return self.model.decoder.parameters()
-
-    def losses(
-        self, batch: GraphBatch, noise: Tensor, *_: float | Tensor
-    ) -> dict[str, Tensor]:
-        with torch.no_grad():
-            posterior = self.model.encoder(batch)
-            prior = self.model.prior(batch)
-            # The noise of another bead: samples are other structures anyway.
-            drawn = prior.draw(noise.roll(1, 0))
-        gaussian = prior if isinstance(prior, Gaussian) else prior.base
-        made = self.model.decode(batch, posterior.draw(noise))
-        terms = objective(
-            self.model,
-            batch,
-            Reconstruction(made, posterior, gaussian),
-            self.config.bond_weight,
-            self.config.kl_weight,
-        )
-        samples = self.model.decode(batch, drawn)
-        extra = {"strain_of_samples": strain(samples, batch, self.mean, self.std)}
-        total = terms.total + self.config.sample_weight * extra["strain_of_samples"]
-        if self.least is not None:
-            extra["crowding_of_samples"] = crowding(samples, batch, self.least)
-            total = total + self.config.contact_weight * extra["crowding_of_samples"]
-        return {**terms.to_dict(), **extra, "total": total}
+        return min(1.0, self.global_step / (fraction * self.n_steps))

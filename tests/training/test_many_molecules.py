@@ -10,12 +10,16 @@ from laws import assert_same
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.data import data_path
 from openmm_cgvae.mapping.schemes import residues
-from openmm_cgvae.model import CGVAE, Molecule
+from openmm_cgvae.model import CGVAE, ModelConfig, Molecule
 from openmm_cgvae.model.checkpoint import load_file, read_header, save_model
-from openmm_cgvae.model.graphs import MoleculeGraph, atom_types_of
+from openmm_cgvae.model.graphs import MoleculeGraph
 from openmm_cgvae.molecules import AtomTable
-from openmm_cgvae.training import TrainingMolecule, train_many
-from openmm_cgvae.training.many_molecules_data import MolecularDataset
+from openmm_cgvae.training import (
+    MolecularDataset,
+    TrainingConfig,
+    TrainingMolecule,
+    train_many,
+)
 
 SMALL = {
     "n_channels": 28,
@@ -60,10 +64,11 @@ def model(molecules):
 
 
 def data_of(molecules, n_beads=40):
-    words = sorted(
-        {w for m in molecules for w in atom_types_of(m.atom_table, "identity")}
+    return MolecularDataset.prepare(
+        molecules,
+        ModelConfig(atom_types="identity"),
+        TrainingConfig(batch_size=n_beads, seed=1),
     )
-    return MolecularDataset.prepare(molecules, words, n_beads, seed=1)
 
 
 def test_batches_hold_about_as_many_beads_each(molecules):
@@ -89,7 +94,7 @@ def test_atoms_of_all_molecules_count_alike(molecules):
     assert batch.n_molecules > 1
 
 
-def test_processes_share_the_batches(molecules):
+def test_processes_divide_the_batches(molecules):
     data = data_of(molecules)
     parts = [list(data.batches(data.train, 0, rank, 2).parts) for rank in (0, 1)]
     assert len(parts[0]) == len(parts[1])
@@ -217,10 +222,10 @@ def test_the_prior_is_fitted_in_the_end(model, molecules):
             molecules,
             "residue",
             model_options=SMALL,
-            training_options=settings | {"prior_dropout": share},
+            training_options=settings | {"prior_dropout": fraction},
             progress=False,
         ).state_dict()
-        for share in (0.0, 0.5)
+        for fraction in (0.0, 0.5)
     )
     before = model.state_dict()
     for name, weight in before.items():

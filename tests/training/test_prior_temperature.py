@@ -1,4 +1,4 @@
-"""The prior is widened as much as frames it has not seen ask for, and no more."""
+"""The prior gets the temperature that frames it has not seen ask for."""
 
 from types import SimpleNamespace
 
@@ -11,7 +11,7 @@ from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import CGVAE
 from openmm_cgvae.model.checkpoint import load_file, save_model
 from openmm_cgvae.molecules.frames import Frames
-from openmm_cgvae.training import TrainingConfig, TrainingData, train
+from openmm_cgvae.training import TrainingConfig, TrajectoryDataset, train
 from openmm_cgvae.training.prior_temperature import best_temperature
 
 N_ATOMS, TREMBLING = 22, 0.1  # [A]
@@ -24,19 +24,19 @@ def universe():
 
 
 class Trembling(CGVAE):
-    """Its samples are the mean structure with a share of the noise of the data."""
+    """Its samples are the mean structure with a fraction of the noise of the data."""
 
     n_latents = 3 * N_ATOMS
 
     def decode(self, batch, latents, *_):
         noise = latents.reshape(batch.n_molecules, -1, N_ATOMS, 3)[:, 0]
-        return (self.mean + self.share * TREMBLING * noise).flatten(0, 1)
+        return (self.mean + self.fraction * TREMBLING * noise).flatten(0, 1)
 
 
-@pytest.mark.parametrize(("share", "factor"), [(0.5, 2.0), (0.8, 1.25), (1.5, 1.0)])
-def test_it_makes_up_for_what_samples_lack_in_spread(universe, share, factor):
+@pytest.mark.parametrize(("fraction", "factor"), [(0.5, 2.0), (0.8, 1.25), (1.5, 1.0)])
+def test_it_makes_up_for_what_samples_lack_in_spread(universe, fraction, factor):
     model = untrained()
-    data = TrainingData.prepare(
+    data = TrajectoryDataset.prepare(
         Frames.from_universe(universe),
         model.atom_table,
         model.mapping,
@@ -45,11 +45,11 @@ def test_it_makes_up_for_what_samples_lack_in_spread(universe, share, factor):
     )
     model.__class__ = Trembling
     model.prior.forward = lambda _: SimpleNamespace(draw=lambda noise: noise)
-    model.mean, model.share = data.atom_positions[data.train].mean(0), share
+    model.mean, model.fraction = data.atom_positions[data.train].mean(0), fraction
     assert best_temperature(model, data, seed=0) == pytest.approx(factor, abs=0.15)
 
 
-def test_training_widens_where_it_is_asked_and_the_file_knows(universe, tmp_path):
+def test_the_fitted_temperature_is_kept_in_the_file(universe, tmp_path):
     def trained(**options):
         return train(
             universe,
@@ -59,14 +59,14 @@ def test_training_widens_where_it_is_asked_and_the_file_knows(universe, tmp_path
             progress=False,
         )
 
-    plain, widened = trained(), trained(fits_prior_temperature=True)
+    plain, tempered = trained(), trained(fits_prior_temperature=True)
     assert plain.config.prior_temperature == 1.0
     for name, weights in plain.state_dict().items():
-        assert torch.equal(weights, widened.state_dict()[name])
-    widened.config = type(widened.config)(
-        **{**vars(widened.config), "prior_temperature": 1.7}
+        assert torch.equal(weights, tempered.state_dict()[name])
+    tempered.config = type(tempered.config)(
+        **{**vars(tempered.config), "prior_temperature": 1.7}
     )
-    save_model(widened, tmp_path / "wide.cgvae")
+    save_model(tempered, tmp_path / "wide.cgvae")
     again = load_file(tmp_path / "wide.cgvae")
     assert again.config.prior_temperature == 1.7
 

@@ -13,10 +13,9 @@ from test_training import TINY
 
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import ModelConfig
-from openmm_cgvae.model.graphs import MoleculeGraph, atom_types_of
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.frames import Frames
-from openmm_cgvae.training import TrainingConfig, TrainingData, train
+from openmm_cgvae.training import TrainingConfig, TrajectoryDataset, train
 from openmm_cgvae.training.trainer_options import checked_trainer_options
 
 N_FRAMES, BATCH_SIZE = 50, 16
@@ -26,17 +25,13 @@ N_FRAMES, BATCH_SIZE = 50, 16
 def data():
     universe = trembling(N_FRAMES)
     table, mapping = AtomTable.from_universe(universe), Mapping(BEADS)
-    graph = MoleculeGraph.from_records(
-        table, mapping, sorted(set(atom_types_of(table, "element")))
-    )
-    prepared = TrainingData.prepare(
+    return TrajectoryDataset.prepare(
         Frames.from_universe(universe),
         table,
         mapping,
         ModelConfig(**TINY),
         TrainingConfig(batch_size=BATCH_SIZE),
     )
-    return TrainingData(**{**vars(prepared), "graph": graph})
 
 
 def frames_of(batch):
@@ -91,7 +86,7 @@ def test_a_strategy_of_ones_own_is_kept():
         ({"num_nodes": 2}, "`run_directory` is missing"),
     ],
 )
-def test_impossible_places_are_refused(options, sentence):
+def test_impossible_trainer_options_are_refused(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         train(peptide(), Mapping(BEADS), trainer_options=options)
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import operator
 import warnings
 from dataclasses import replace
 
@@ -14,19 +15,19 @@ from small import BEADS, SIZES, peptide, trembling
 
 import openmm_cgvae.training.loop as loop
 import openmm_cgvae.training.stages as stages
+from openmm_cgvae import training
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.model import ModelConfig
-from openmm_cgvae.model.graphs import MoleculeGraph, atom_types_of
+from openmm_cgvae.model import ModelConfig, Molecule, make_model
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.frames import Frames, block_split
 from openmm_cgvae.training import (
     PRESETS,
-    Batches,
     TrainingConfig,
-    TrainingData,
+    TrajectoryDataset,
     configure,
     train,
 )
+from openmm_cgvae.training.decoder_fine_tuning import DecoderFineTuning
 
 N_FRAMES = 120
 TINY = {**SIZES, "n_channels": 12}
@@ -64,16 +65,14 @@ def weights_are_equal(one, other):
 def prepared(universe, mapping, model=None, **options):
     table = AtomTable.from_universe(universe)
     model_config = ModelConfig(**{**TINY, **(model or {})})
-    data = TrainingData.prepare(
+    data = TrajectoryDataset.prepare(
         Frames.from_universe(universe),
         table,
         mapping,
         model_config,
         TrainingConfig(**options),
     )
-    words = sorted(set(atom_types_of(table, model_config.atom_types)))
-    graph = MoleculeGraph.from_records(table, mapping, words)
-    return replace(data, graph=graph), model_config
+    return data, model_config
 
 
 class Killed(Exception):
@@ -446,7 +445,7 @@ def test_data_keeps_the_frames_apart_from_where_they_are(universe, mapping):
     positions = Frames.from_universe(universe).positions.astype(float) + 1e3
     table = AtomTable.from_universe(universe)
     config = ModelConfig(**TINY)
-    far = TrainingData.prepare(
+    far = TrajectoryDataset.prepare(
         Frames(positions), table, mapping, config, TrainingConfig()
     )
     torch.testing.assert_close(
@@ -463,7 +462,7 @@ def test_batches_are_shuffled_by_seed_and_epoch_alone(universe, mapping):
     other, _ = prepared(universe, mapping, batch_size=16, seed=1)
 
     def order(data, epoch):
-        batches = Batches(data, data.train, epoch)
+        batches = data.batches(data.train, epoch)
         found = [batch.atom_positions.reshape(-1, 22, 3) for batch in batches]
         assert len(found) == len(batches)
         return torch.cat(found)
@@ -481,10 +480,21 @@ def test_batches_are_shuffled_by_seed_and_epoch_alone(universe, mapping):
     assert rows(first) == rows(in_order) == rows(order(data, 1))
 
 
-def test_batches_need_a_graph(universe, mapping):
-    data, _ = prepared(universe, mapping)
-    with pytest.raises(ValueError, match="`data` has no graph yet"):
-        next(iter(replace(data, graph=None).batches(data.train, 0)))
+@pytest.mark.parametrize("atom_types", ["element", "identity"])
+def test_the_graph_of_the_data_is_that_of_the_model(universe, mapping, atom_types):
+    data, config = prepared(universe, mapping, {"atom_types": atom_types})
+    molecule = Molecule(AtomTable.from_universe(universe), mapping)
+    graph = make_model(config, data.vocabulary, molecule).graph()
+    for name, value in vars(graph).items():
+        same = torch.equal if isinstance(value, torch.Tensor) else operator.eq
+        assert same(getattr(data.graph, name), value), name
+
+
+def test_training_data_had_another_name():
+    with pytest.warns(DeprecationWarning, match="is now `.*TrajectoryDataset`"):
+        assert training.TrainingData is TrajectoryDataset
+    with pytest.raises(AttributeError, match="no attribute 'TrainedData'"):
+        _ = training.TrainedData
 
 
 def test_no_frame_is_in_two_sets(universe, mapping):
@@ -563,7 +573,7 @@ def test_fitting_the_prior_lowers_the_divergence(universe, mapping, tmp_path, fo
     assert losses[-1] < losses[0]
 
 
-def test_polishing_mends_the_bonds_of_samples(universe, mapping, tmp_path):
+def test_fine_tuning_mends_the_bonds_of_samples(universe, mapping, tmp_path):
     short(universe, mapping, tmp_path, n_epochs=2, fine_tuning_epochs=6)
     name = "validation/strain_of_samples"
     with (tmp_path / "polish" / "metrics.csv").open(newline="") as file:
@@ -571,9 +581,9 @@ def test_polishing_mends_the_bonds_of_samples(universe, mapping, tmp_path):
     assert errors[-1] < errors[0]
 
 
-def test_a_run_killed_while_polishing_goes_on(universe, mapping, tmp_path, monkeypatch):
+def test_a_run_killed_in_fine_tuning_goes_on(universe, mapping, tmp_path, monkeypatch):
     expected = short(universe, mapping, tmp_path / "whole", **STAGES)
-    step = stages.DecoderFineTuning.training_step
+    step = DecoderFineTuning.training_step
 
     def dying_step(self, batch, index):
         if self.current_epoch == 1:
@@ -581,14 +591,14 @@ def test_a_run_killed_while_polishing_goes_on(universe, mapping, tmp_path, monke
         return step(self, batch, index)
 
     with monkeypatch.context() as patch:
-        patch.setattr(stages.DecoderFineTuning, "training_step", dying_step)
+        patch.setattr(DecoderFineTuning, "training_step", dying_step)
         with pytest.raises(ConnectionAbortedError):
             short(universe, mapping, tmp_path / "killed", **STAGES)
     found = short(universe, mapping, tmp_path / "killed", **STAGES)
     assert weights_are_equal(found, expected)
 
 
-def test_polishing_makes_room_in_samples(universe, mapping, tmp_path):
+def test_fine_tuning_makes_room_in_samples(universe, mapping, tmp_path):
     options = {"n_epochs": 2, "fine_tuning_epochs": 6, "contact_weight": 5.0}
     short(universe, mapping, tmp_path, **options)
     with (tmp_path / "polish" / "metrics.csv").open(newline="") as file:
