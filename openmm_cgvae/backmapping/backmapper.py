@@ -35,7 +35,6 @@ from openmm_cgvae.mapping.replicas import beside, repeat
 from openmm_cgvae.model import Model
 from openmm_cgvae.model.noise import seed_or_new
 from openmm_cgvae.molecules import AtomTable
-from openmm_cgvae.molecules.particle_table import particle_table
 from openmm_cgvae.structures.ensemble import AtomisticEnsemble
 from openmm_cgvae.structures.export.universes import check_ending
 
@@ -157,7 +156,9 @@ class Backmapper:
     def atom_table(self) -> AtomTable:
         """The atoms of all molecules, and what is kept beside them."""
         table = repeat(self.model.atom_table, self.n_molecules)
-        return beside(table, particle_table(self.kept)) if len(self.kept) else table
+        if not len(self.kept):
+            return table
+        return beside(table, AtomTable.from_particles(self.kept))
 
     @cached_property
     def mapping(self) -> Mapping:

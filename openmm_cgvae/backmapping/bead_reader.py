@@ -6,10 +6,8 @@ from dataclasses import dataclass
 import MDAnalysis as mda
 import numpy as np
 from MDAnalysis.coordinates.timestep import Timestep
-from MDAnalysis.lib.distances import minimize_vectors
-from MDAnalysis.lib.mdamath import triclinic_vectors
 
-ANY_LENGTH = 1.0  # [A]
+from openmm_cgvae.molecules.periodic_box import cell_vectors, nearest_images
 
 
 class BadFrameError(ValueError):
@@ -123,7 +121,7 @@ class Beads:
         if box is None or not np.any(box[:3]):
             return BeadFrame(timestep.frame, time, molecules, None, others)
         box = np.array(box)
-        if not _is_box(box):
+        if not cell_vectors(box).any():
             raise BadFrameError(
                 f"`universe` has the box {box.tolist()} in frame {timestep.frame}, "
                 "which is none; correct it with "
@@ -131,13 +129,6 @@ class Beads:
             )
         whole = made_whole(molecules, box)
         return BeadFrame(timestep.frame, time, whole, box, others)
-
-
-def _is_box(box: np.ndarray) -> bool:
-    # A slab has no length along one of its directions.
-    lengths = np.where(box[:3] == 0, ANY_LENGTH, box[:3])
-    with np.errstate(invalid="ignore"):
-        return bool(triclinic_vectors([*lengths, *box[3:]]).any())
 
 
 def _positions_of(group: "mda.AtomGroup") -> np.ndarray:
@@ -196,7 +187,5 @@ def made_whole(molecules: np.ndarray, box: np.ndarray) -> np.ndarray:
     """
     if molecules.shape[1] == 1:
         return molecules
-    gaps = np.diff(molecules, axis=1)
-    steps = minimize_vectors(gaps.reshape(-1, 3), box).astype(np.float64)
-    moved = steps.reshape(gaps.shape).cumsum(axis=1)
+    moved = nearest_images(np.diff(molecules, axis=1), box).cumsum(axis=1)
     return np.concatenate([molecules[:, :1], molecules[:, :1] + moved], axis=1)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from MDAnalysis.lib.distances import capped_distance, minimize_vectors
+from MDAnalysis.lib.distances import capped_distance
 
 from openmm_cgvae.metrics._checks import as_indices, as_positions
-from openmm_cgvae.molecules.periodic_box import search_box
+from openmm_cgvae.molecules.periodic_box import nearest_images, search_box
 
 __all__ = ["count_pierced_rings"]
 
@@ -76,10 +76,10 @@ def _count(
     """Count the pierced of some rings of one size in one structure."""
     box = search_box(box, atoms, FURTHEST)
     first = atoms[rings[:, :1]]
-    corners = _nearest(atoms[rings] - first, box)
+    corners = nearest_images(atoms[rings] - first, box)
     centres = first[:, 0] + corners.mean(axis=1)
     corners = corners - corners.mean(axis=1, keepdims=True)
-    halves = _nearest(atoms[bonds[:, 1]] - atoms[bonds[:, 0]], box) / 2
+    halves = nearest_images(atoms[bonds[:, 1]] - atoms[bonds[:, 0]], box) / 2
     middles = atoms[bonds[:, 0]] + halves
     is_there = np.isfinite(centres).all(axis=1), np.isfinite(middles).all(axis=1)
     ring_of, bond_of = (np.flatnonzero(there) for there in is_there)
@@ -99,7 +99,7 @@ def _count(
     ends = bonds[bond_of[bond]]
     is_apart = ~(rings[ring_of[ring]][:, :, None] == ends[:, None]).any(axis=(1, 2))
     ring, bond = ring[is_apart], bond[is_apart]
-    offsets = _nearest(middles[bond_of[bond]] - centres[ring_of[ring]], box)
+    offsets = nearest_images(middles[bond_of[bond]] - centres[ring_of[ring]], box)
     crosses = _crosses_fan(corners[ring], offsets - halves[bond], 2 * halves[bond])
     return len(np.unique(ring[crosses]))
 
@@ -124,10 +124,3 @@ def _crosses_fan(
     t = np.sum(other * across, axis=-1) / volume
     is_inside = (u >= 0) & (v >= 0) & (u + v <= 1) & (t >= 0) & (t <= 1)
     return (is_inside & ~is_parallel).any(axis=1)
-
-
-def _nearest(vectors: np.ndarray, box: np.ndarray | None) -> np.ndarray:
-    if box is None or not vectors.size:
-        return vectors
-    flat = np.ascontiguousarray(vectors.reshape(-1, 3))
-    return minimize_vectors(flat, box).astype(np.float64).reshape(vectors.shape)

@@ -1,4 +1,4 @@
-"""Which atoms of a universe are the molecules of an atom table, in its order.
+"""Matching atoms: which of a universe are the molecules of a table, in its order.
 
 Force fields and programs name and sort atoms as they like; what is bonded to what is
 the same for all of them.
@@ -12,15 +12,20 @@ from typing import Any
 import MDAnalysis as mda
 import numpy as np
 from MDAnalysis.exceptions import NoDataError
-from MDAnalysis.lib.distances import minimize_vectors
 from rdkit import Chem
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from openmm_cgvae.molecules import ATOMIC_NUMBERS, AtomTable, skeleton
+from openmm_cgvae.molecules.atom_table import AtomTable
+from openmm_cgvae.molecules.attributes import attribute_or
+from openmm_cgvae.molecules.bond_graph import skeleton
+from openmm_cgvae.molecules.elements import ATOMIC_NUMBERS
+from openmm_cgvae.molecules.periodic_box import nearest_images
 
-LARGEST_N_WAYS = 1000
-LARGEST_N_KINDS = 64
+__all__ = ["MatchedAtoms", "match_atoms"]
+
+_LARGEST_N_WAYS = 1000
+_LARGEST_N_TYPES = 64
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,7 +53,7 @@ class MatchedAtoms:
         return len(self.by)
 
     def __repr__(self) -> str:
-        """Say in one line what was matched how."""
+        """Describe in one line what was matched how."""
         ways = [f"{self.by.count(way)} by {way}" for way in sorted(set(self.by))]
         others = f"{len(self.others)} other atoms"
         return f"<{self.n_molecules} molecules ({', '.join(ways)}), {others}>"
@@ -57,7 +62,7 @@ class MatchedAtoms:
 def match_atoms(
     universe: "mda.Universe | mda.AtomGroup", atom_table: AtomTable
 ) -> MatchedAtoms:
-    """Find the molecules of a table among atoms, and put theirs in its order.
+    """Find the molecules of a table among atoms, and sort theirs in its order.
 
     A molecule is what is bonded together. Its atoms are told by residue and atom
     names where these are the table's, otherwise by elements and bonds; of ways that
@@ -108,15 +113,15 @@ def match_atoms(
             tuple(names[atom] for atom in atoms),
             tuple(map(tuple, bonds)),
         )
-        right = [
+        correct = [
             atoms[way]
             for way in ways
-            if template.has_right_hand(where[atoms[way]], box)
+            if template.has_correct_chirality(where[atoms[way]], box)
         ]
-        if right:
-            found.append(right[0])
+        if correct:
+            found.append(correct[0])
             by.append(how)
-        n_mirrored += bool(ways) and not right
+        n_mirrored += bool(ways) and not correct
     if not found:
         mirrored = f"; {n_mirrored} are its mirror image" if n_mirrored else ""
         raise ValueError(
@@ -139,12 +144,12 @@ class _Template:
         self.names = tuple(zip(residues, table.names, strict=True))
         self.bonds = tuple(map(tuple, table.bonds.tolist()))
         # Copies of one molecule are looked at once.
-        self.match = lru_cache(maxsize=LARGEST_N_KINDS)(self._match)
+        self.match = lru_cache(maxsize=_LARGEST_N_TYPES)(self._match)
 
     def _match(
         self, numbers: Any, names: Any, bonds: Any
     ) -> tuple[list[np.ndarray], str]:
-        """Give the ways to put atoms into the order of the table, the best first."""
+        """Return the ways to sort atoms in the order of the table, the best first."""
         if sorted(numbers) != sorted(self.numbers) or len(bonds) != len(self.bonds):
             return [], ""
         if (numbers, names, bonds) == (self.numbers, self.names, self.bonds):
@@ -164,23 +169,20 @@ class _Template:
     def _ways(self, molecule: Chem.Mol, labels: list[int] | None) -> list[np.ndarray]:
         pattern = _labelled(self.numbers, self.bonds, labels)
         ways = molecule.GetSubstructMatches(
-            pattern, uniquify=False, maxMatches=LARGEST_N_WAYS
+            pattern, uniquify=False, maxMatches=_LARGEST_N_WAYS
         )
         natural = np.arange(len(self.numbers))
         return sorted(map(np.array, ways), key=lambda way: int((way != natural).sum()))
 
-    def has_right_hand(self, where: np.ndarray, box: np.ndarray | None) -> bool:
-        """Whether every stereocentre is that of the table."""
+    def has_correct_chirality(self, where: np.ndarray, box: np.ndarray | None) -> bool:
+        """Return whether every stereocentre has the chirality of the table."""
         centre, *around = self.table.stereocentres.T
         arms = np.stack([where[each] - where[centre] for each in around], axis=1)
-        if box is not None and box.all() and len(arms):
-            flat = minimize_vectors(np.ascontiguousarray(arms.reshape(-1, 3)), box)
-            arms = flat.reshape(arms.shape)
-        return bool((np.linalg.det(arms) > 0).all())
+        return bool((np.linalg.det(nearest_images(arms, box)) > 0).all())
 
 
 def _labelled(numbers: Any, bonds: Any, labels: list[int] | None = None) -> Chem.Mol:
-    """Make a molecule whose atoms are told apart by labels as well."""
+    """Build a molecule whose atoms are told apart by labels as well."""
     pairs = np.array(bonds, dtype=np.int64).reshape(-1, 2)
     molecule = skeleton(np.array(numbers), pairs)
     for atom, label in zip(molecule.GetAtoms(), labels or [], strict=False):
@@ -208,7 +210,7 @@ def _molecules(
 
 
 def _bonds(group: "mda.AtomGroup") -> np.ndarray:
-    """Give the bonds inside a group, counted in the group and sorted."""
+    """Return the bonds inside a group, counted in the group and sorted."""
     universe = group.universe
     if not hasattr(universe, "bonds") or not len(universe.bonds):
         raise ValueError(
@@ -235,10 +237,8 @@ def _atomic_numbers(group: "mda.AtomGroup") -> np.ndarray:
 
 
 def _names(group: "mda.AtomGroup") -> list[tuple[str, str]]:
-    try:
-        return list(zip(map(str, group.resnames), map(str, group.names), strict=True))
-    except NoDataError:
-        return [("", "")] * len(group)
+    residues, names = (attribute_or(group, name, "") for name in ("resnames", "names"))
+    return list(zip(map(str, residues), map(str, names), strict=True))
 
 
 def _positions(group: "mda.AtomGroup") -> np.ndarray:

@@ -12,11 +12,13 @@ from rdkit import Chem
 from openmm_cgvae.molecules.bond_graph import neighbours_of, pairs_within, skeleton
 from openmm_cgvae.molecules.checks import checked_array
 from openmm_cgvae.molecules.elements import HYDROGEN
-from openmm_cgvae.molecules.from_universe import read_atoms
+from openmm_cgvae.molecules.from_universe import read_atoms, read_particles
 from openmm_cgvae.molecules.functional_groups import find_amides, find_rotors
 
+__all__ = ["AtomTable"]
 
-@no_type_check  # arrays may be given as lists; wrong ones are refused by a sentence
+
+@no_type_check  # arrays may be given as lists; wrong ones are refused by a message
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AtomTable:
     """Names, elements, residues, bonds and stereocentres of one molecule.
@@ -40,7 +42,7 @@ class AtomTable:
     bonds : ndarray of int, shape (n_bonds, 2)
         Bonded pairs ``i < j``, sorted.
     stereocentres : ndarray of int, shape (n_stereocentres, 4)
-        Rows ``(centre, a, b, c)``; the right hand has
+        Rows ``(centre, a, b, c)``; the correct chirality has
         ``(a - centre) x (b - centre) . (c - centre) > 0``.
 
     Raises
@@ -130,7 +132,7 @@ class AtomTable:
         ----------
         atoms : MDAnalysis.Universe or AtomGroup
             Needs elements, masses, bonds and the positions of the current frame,
-            which say what hand each stereocentre has.
+            which tell the chirality of each stereocentre.
 
         Returns
         -------
@@ -144,6 +146,30 @@ class AtomTable:
             interleaved.
         """
         return cls(**read_atoms(atoms))
+
+    @classmethod
+    def from_particles(cls, group: "mda.AtomGroup") -> "AtomTable":
+        """Read the table of particles of any kind, as far as a universe knows them.
+
+        Parameters
+        ----------
+        group : MDAnalysis.AtomGroup
+            Beads, atoms or both; nothing need be known of them.
+
+        Returns
+        -------
+        AtomTable
+            Beads, which have no element, have the atomic number 0. A residue begins
+            wherever that of the particles changes, and there are no stereocentres.
+
+        Examples
+        --------
+        >>> water = mda.Universe.empty(2, 2, atom_resindex=[0, 1])
+        >>> water.add_TopologyAttr("resnames", ["W", "ION"])
+        >>> AtomTable.from_particles(water.atoms).describe()
+        '2 atoms (W ION)'
+        """
+        return cls(**read_particles(group))
 
     @property
     def n_atoms(self) -> int:
@@ -210,13 +236,13 @@ class AtomTable:
         return pairs_within(self.neighbours, n_bonds)
 
     def describe(self) -> str:
-        """Say in a few words what the molecule is."""
+        """Describe the molecule in a few words."""
         names = list(self.residue_names)
         shown = names if len(names) <= 12 else [*names[:5], "…", *names[-5:]]
         return f"{self.n_atoms} atoms ({' '.join(shown)})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the table as plain JSON types."""
+        """Return the table as plain JSON types."""
         plain = {}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -226,7 +252,7 @@ class AtomTable:
 
     @classmethod
     def from_dict(cls, plain: MappingABC[str, Any]) -> "AtomTable":
-        """Make the table again from what `to_dict` gave.
+        """Build the table again from what `to_dict` returned.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What MDAnalysis knows of a molecule, read for an atom table."""
+"""Reading an atom table from a universe: strictly for molecules, else what it has."""
 
 from typing import Any
 
@@ -6,8 +6,11 @@ import MDAnalysis as mda
 import numpy as np
 from MDAnalysis.exceptions import NoDataError
 
-from openmm_cgvae.molecules.elements import atomic_number
+from openmm_cgvae.molecules.attributes import attribute_or
+from openmm_cgvae.molecules.elements import ATOMIC_NUMBERS, atomic_number
 from openmm_cgvae.molecules.stereocentres import find_stereocentres
+
+__all__ = ["read_atoms", "read_particles"]
 
 
 def read_atoms(atoms: "mda.Universe | mda.AtomGroup") -> dict[str, Any]:
@@ -32,14 +35,14 @@ def read_atoms(atoms: "mda.Universe | mda.AtomGroup") -> dict[str, Any]:
     position = {index: rank for rank, index in enumerate(residues.resindices)}
     numbers = np.array([atomic_number(element) for element in elements])
     return dict(
-        names=tuple(str(name) for name in _attribute(group, "names", "")),
+        names=tuple(str(name) for name in attribute_or(group, "names", "")),
         atomic_numbers=numbers,
         masses=np.asarray(_needed(group, "masses"), dtype=np.float64),
         residue_of_atom=np.array([position[r] for r in group.resindices]),
-        residue_names=tuple(map(str, _attribute(residues, "resnames", "UNK"))),
+        residue_names=tuple(map(str, attribute_or(residues, "resnames", "UNK"))),
         residue_ids=tuple(map(int, _needed(residues, "resids"))),
         insertion_codes=tuple(
-            str(code).strip() for code in _attribute(residues, "icodes", "")
+            str(code).strip() for code in attribute_or(residues, "icodes", "")
         ),
         chain_ids=tuple(_chain_ids(residues)),
         bonds=bonds,
@@ -49,11 +52,42 @@ def read_atoms(atoms: "mda.Universe | mda.AtomGroup") -> dict[str, Any]:
     )
 
 
-def _attribute(group: Any, name: str, default: str) -> list[Any]:
-    try:
-        return list(getattr(group, name))
-    except NoDataError:
-        return [default] * len(group)
+def read_particles(group: "mda.AtomGroup") -> dict[str, Any]:
+    """Read the fields of an `AtomTable` as far as a universe knows them.
+
+    Parameters are those of `AtomTable.from_particles`.
+
+    Returns
+    -------
+    dict
+        The fields by name.
+    """
+    is_new = np.diff(group.resindices, prepend=-1) != 0
+    residues = group[is_new]
+    rank = np.full(len(group.universe.atoms), -1)
+    rank[group.indices] = np.arange(len(group))
+    bonds = np.empty((0, 2), dtype=np.int64)
+    if len(group) and hasattr(group.universe, "bonds"):
+        ends = np.asarray(group.universe.bonds.indices, dtype=int).reshape(-1, 2)
+        bonds = np.sort(rank[ends], axis=1)
+        bonds = np.unique(bonds[bonds[:, 0] >= 0], axis=0)
+    elements = [str(each).strip() for each in attribute_or(group, "elements", "")]
+    return dict(
+        names=tuple(map(str, attribute_or(group, "names", ""))),
+        atomic_numbers=np.array(
+            [ATOMIC_NUMBERS.get(each.capitalize(), 0) for each in elements], dtype=int
+        ),
+        masses=np.array(attribute_or(group, "masses", 0.0), dtype=float),
+        residue_of_atom=np.cumsum(is_new) - 1,
+        residue_names=tuple(map(str, attribute_or(residues, "resnames", "UNK"))),
+        residue_ids=tuple(map(int, attribute_or(residues, "resids", 1))),
+        insertion_codes=tuple(
+            str(code).strip() for code in attribute_or(residues, "icodes", "")
+        ),
+        chain_ids=tuple(map(str, attribute_or(residues, "chainIDs", ""))),
+        bonds=bonds,
+        stereocentres=np.empty((0, 4), dtype=np.int64),
+    )
 
 
 def _needed(group: Any, name: str) -> np.ndarray:
@@ -69,7 +103,7 @@ def _needed(group: Any, name: str) -> np.ndarray:
 def _chain_ids(residues: "mda.ResidueGroup") -> list[str]:
     # chainIDs belong to atoms in MDAnalysis, segids to segments; many formats fill
     # only one of the two.
-    chains = _attribute(residues.atoms, "chainIDs", "")
+    chains = attribute_or(residues.atoms, "chainIDs", "")
     first_atoms = np.unique(residues.atoms.resindices, return_index=True)[1]
     by_index = dict(
         zip(
@@ -78,7 +112,7 @@ def _chain_ids(residues: "mda.ResidueGroup") -> list[str]:
             strict=True,
         )
     )
-    segids = _attribute(residues, "segids", "")
+    segids = attribute_or(residues, "segids", "")
     return [
         str(by_index[index] or segid)
         for index, segid in zip(residues.resindices, segids, strict=True)

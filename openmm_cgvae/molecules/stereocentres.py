@@ -1,11 +1,13 @@
-"""Atoms with four different neighbours, and their hand."""
+"""Stereocentres: atoms with four different neighbours, and their chirality."""
 
 import numpy as np
-from MDAnalysis.lib.distances import minimize_vectors
 from rdkit import Chem
 
 from openmm_cgvae.molecules.bond_graph import skeleton
 from openmm_cgvae.molecules.elements import HYDROGEN
+from openmm_cgvae.molecules.periodic_box import nearest_images
+
+__all__ = ["find_stereocentres"]
 
 
 def find_stereocentres(
@@ -31,9 +33,8 @@ def find_stereocentres(
         kept = [i for i in around if atomic_numbers[i] != HYDROGEN][:3]
         kept += [i for i in around if i not in kept][: 3 - len(kept)]
         arms = positions[kept].astype(np.float64) - positions[centre]
-        if box is not None and box.all():  # the molecule may be cut by the box
-            arms = minimize_vectors(arms, box)
-        if np.linalg.det(arms) < 0:
+        # The molecule may be cut by the box.
+        if np.linalg.det(nearest_images(arms, box)) < 0:
             kept[0], kept[1] = kept[1], kept[0]
         rows.append((centre, *kept))
     return np.array(rows, dtype=np.int64).reshape(-1, 4)

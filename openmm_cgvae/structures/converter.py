@@ -3,6 +3,7 @@
 Importing this module registers the converter, and loads MDAnalysis but not OpenMM.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import MDAnalysis as mda
@@ -66,8 +67,8 @@ class OpenMMConverter(ConverterBase):
         )
 
         group = obj.atoms
-        table = _atom_table(group)
         residues = _in_order(group.resindices)
+        table = _atom_table(group)
         segments = group.universe.residues.segindices[residues]
         chain_keys = list(zip(segments.tolist(), table.chain_ids, strict=True))
         topology = openmm_topology(table, group.dimensions, chain_keys=chain_keys)
@@ -81,23 +82,12 @@ class OpenMMConverter(ConverterBase):
 def _atom_table(group: "mda.AtomGroup") -> "AtomTable":
     from openmm_cgvae.molecules import AtomTable
 
-    residues = _in_order(group.resindices)
-    rank = {residue: index for index, residue in enumerate(residues.tolist())}
-    _, first_atoms = np.unique(group.resindices, return_index=True)
-    first = group[np.sort(first_atoms)]
-    return AtomTable(
-        names=tuple(map(str, _values(group, "names", ""))),
+    first = group[np.flatnonzero(np.diff(group.resindices, prepend=-1))]
+    return replace(
+        AtomTable.from_particles(group),
+        # OpenMM knows deuterium as well.
         atomic_numbers=np.array(_atomic_numbers(group)),
-        masses=np.array(_values(group, "masses", 0.0)),
-        residue_of_atom=np.array([rank[index] for index in group.resindices.tolist()]),
-        residue_names=tuple(map(str, _values(first, "resnames", "UNK"))),
-        residue_ids=tuple(int(resid) for resid in first.resids),
-        insertion_codes=tuple(
-            str(code).strip() for code in _values(first, "icodes", "")
-        ),
         chain_ids=tuple(_chain_ids(first)),
-        bonds=_bonds(group),
-        stereocentres=np.empty((0, 4), dtype=np.int64),
     )
 
 
@@ -136,24 +126,7 @@ def _atomic_numbers(group: "mda.AtomGroup") -> list[int]:
 
 
 def _chain_ids(atoms: "mda.AtomGroup") -> list[str]:
-    chains, segids = _values(atoms, "chainIDs", ""), _values(atoms, "segids", "")
+    from openmm_cgvae.molecules.attributes import attribute_or
+
+    chains, segids = (attribute_or(atoms, name, "") for name in ("chainIDs", "segids"))
     return [str(c or s) for c, s in zip(chains, segids, strict=True)]
-
-
-def _bonds(group: "mda.AtomGroup") -> np.ndarray:
-    try:
-        bonds = group.bonds.atomgroup_intersection(group, strict=True)
-    except NoDataError:
-        return np.empty((0, 2), dtype=np.int64)
-    rank = {index: order for order, index in enumerate(group.indices.tolist())}
-    pairs = sorted(
-        tuple(sorted((rank[i], rank[j]))) for i, j in bonds.to_indices().tolist()
-    )
-    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
-
-
-def _values(group: "mda.AtomGroup", name: str, default: Any) -> list[Any]:
-    try:
-        return list(getattr(group, name))
-    except NoDataError:
-        return [default] * len(group)

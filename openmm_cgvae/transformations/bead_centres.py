@@ -3,13 +3,12 @@
 import MDAnalysis as mda
 import numpy as np
 from MDAnalysis.coordinates.timestep import Timestep
-from MDAnalysis.lib.distances import minimize_vectors
-from MDAnalysis.lib.mdamath import triclinic_vectors
 from MDAnalysis.transformations.base import TransformationBase
 
 from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.molecules.periodic_box import cell_vectors, nearest_images
 
-NO_PERIOD = 1e6  # Angstrom, longer than any system
+__all__ = ["BeadCentres", "MapToBeads", "fitting_atoms"]
 
 
 class MapToBeads(TransformationBase):
@@ -92,10 +91,7 @@ class BeadCentres:
 
 def _nearest_images(vectors: np.ndarray, dimensions: np.ndarray) -> np.ndarray:
     """Return the shortest periodic image of each vector [n, 3]."""
-    # A slab has no length, and no images, along one of its directions.
-    box = np.where(dimensions == 0, NO_PERIOD, dimensions)
-    with np.errstate(invalid="ignore"):
-        edges = triclinic_vectors(box, dtype=np.float64)
+    edges = cell_vectors(dimensions)
     if not edges.any():
         raise ValueError(
             f"`dimensions` are {dimensions.tolist()}, which is not a box; correct "
@@ -108,7 +104,7 @@ def _nearest_images(vectors: np.ndarray, dimensions: np.ndarray) -> np.ndarray:
     # Vectors that are not finite stay so; the search would make zeros of them.
     is_far = (squares >= (least_height / 2) ** 2) & np.isfinite(squares)
     if is_far.any():
-        vectors[is_far] = minimize_vectors(vectors[is_far], box)
+        vectors[is_far] = nearest_images(vectors[is_far], dimensions)
     return vectors
 
 

@@ -1,12 +1,11 @@
 """What beads take from their atoms: names, residues, masses, charges, bonds."""
 
-from typing import Any
-
 import MDAnalysis as mda
 import numpy as np
-from MDAnalysis.exceptions import NoDataError
 
 from openmm_cgvae.mapping import Mapping
+
+__all__ = ["bead_universe"]
 
 
 def bead_universe(atoms: "mda.AtomGroup", mapping: Mapping) -> mda.Universe:
@@ -25,31 +24,24 @@ def bead_universe(atoms: "mda.AtomGroup", mapping: Mapping) -> mda.Universe:
         residue_segindex=np.searchsorted(segments.ix, residues.segindices),
     )
     names = list(mapping.bead_names)
+    # What the atoms do not have, the beads do not get.
     attributes = {
         "names": names,
         "types": names,
         "elements": [""] * mapping.n_beads,
-        "chainIDs": _attribute(representatives, "chainIDs"),
-        "resids": _attribute(residues, "resids"),
-        "resnames": _attribute(residues, "resnames"),
-        "icodes": _attribute(residues, "icodes"),
-        "segids": _attribute(segments, "segids"),
-        "masses": _sum_over_beads(mapping, _attribute(atoms, "masses")),
-        "charges": _sum_over_beads(mapping, _attribute(atoms, "charges")),
+        "chainIDs": getattr(representatives, "chainIDs", None),
+        "resids": getattr(residues, "resids", None),
+        "resnames": getattr(residues, "resnames", None),
+        "icodes": getattr(residues, "icodes", None),
+        "segids": getattr(segments, "segids", None),
+        "masses": _sum_over_beads(mapping, getattr(atoms, "masses", None)),
+        "charges": _sum_over_beads(mapping, getattr(atoms, "charges", None)),
         "bonds": _bead_bonds(atoms, mapping),
     }
     for name, values in attributes.items():
         if values is not None:
             beads.add_TopologyAttr(name, values)
     return beads
-
-
-def _attribute(group: Any, name: str) -> Any:
-    """Return an attribute of a group, or None where the topology has none."""
-    try:
-        return getattr(group, name)
-    except NoDataError:
-        return None
 
 
 def _sum_over_beads(mapping: Mapping, values: np.ndarray | None) -> np.ndarray | None:
@@ -62,7 +54,7 @@ def _bead_bonds(
     atoms: "mda.AtomGroup", mapping: Mapping
 ) -> list[tuple[int, int]] | None:
     """Return the pairs of beads with a bond between their atoms, if bonds are known."""
-    bonds = _attribute(atoms.universe, "bonds")
+    bonds = getattr(atoms.universe, "bonds", None)
     if bonds is None:
         return None
     bead_of_index = np.full(len(atoms.universe.atoms), -1)

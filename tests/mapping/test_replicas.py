@@ -19,7 +19,6 @@ from openmm_cgvae.mapping.replicas import (
 )
 from openmm_cgvae.metrics import intermolecular_contacts
 from openmm_cgvae.molecules import AtomTable
-from openmm_cgvae.molecules.particle_table import particle_table
 
 SAME = 1e-4  # [A], decoded with others; beads are float32
 TRICLINIC = np.array([40, 42, 44, 70, 80, 100], dtype=np.float32)
@@ -487,7 +486,7 @@ class TestBeside:
 
     def test_atoms_keep_their_elements(self):
         atoms = dipeptide.atoms().atoms
-        table = particle_table(atoms)
+        table = AtomTable.from_particles(atoms)
         wanted = AtomTable.from_universe(atoms)
         assert table.atomic_numbers.tolist() == wanted.atomic_numbers.tolist()
         np.testing.assert_array_equal(table.bonds, wanted.bonds)

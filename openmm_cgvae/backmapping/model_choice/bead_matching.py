@@ -8,6 +8,8 @@ import numpy as np
 from MDAnalysis.exceptions import NoDataError
 from numpy.lib.stride_tricks import sliding_window_view
 
+from openmm_cgvae.molecules.attributes import attribute_or
+
 BeadName = tuple[str, str]
 
 
@@ -100,7 +102,11 @@ def bead_names_of(beads: "mda.AtomGroup") -> tuple[BeadName, ...]:
         Residue and bead names, empty where the universe has none.
     """
     return tuple(
-        zip(_attribute(beads, "resnames"), _attribute(beads, "names"), strict=True)
+        zip(
+            map(str, attribute_or(beads, "resnames", "")),
+            map(str, attribute_or(beads, "names", "")),
+            strict=True,
+        )
     )
 
 
@@ -161,13 +167,7 @@ def _numbers(group: "mda.AtomGroup") -> np.ndarray:
         resids = np.asarray(group.resids)
     except NoDataError:
         return np.zeros(len(group), dtype=np.int64)
-    codes = np.unique(_attribute(group, "icodes"), return_inverse=True)[1]
+    named = [str(code) for code in attribute_or(group, "icodes", "")]
+    codes = np.unique(named, return_inverse=True)[1]
     both = np.stack([resids, codes], axis=1)
     return np.unique(both, axis=0, return_inverse=True)[1].ravel()
-
-
-def _attribute(group: "mda.AtomGroup", name: str) -> list[str]:
-    try:
-        return [str(value) for value in getattr(group, name)]
-    except NoDataError:
-        return [""] * len(group)

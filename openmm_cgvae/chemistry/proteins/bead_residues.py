@@ -6,15 +6,15 @@ from typing import Any
 
 import MDAnalysis as mda
 import numpy as np
-from MDAnalysis.exceptions import NoDataError
 
 from openmm_cgvae.chemistry.proteins.residue_names import (
     KnownName,
     known_name,
     spelled_out,
 )
+from openmm_cgvae.molecules.attributes import attribute_or
 
-__all__ = ["BeadResidues", "attribute", "has_positions", "read_residues", "shortlist"]
+__all__ = ["BeadResidues", "has_positions", "read_residues", "shortlist"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -135,12 +135,12 @@ def read_residues(
             "ALA or HIS"
         )
     residue_of_bead, first = _number(atoms, names, is_protein)
-    chains = attribute(atoms, "chainIDs", "")
-    segids = attribute(atoms, "segids", "")
+    chains = attribute_or(atoms, "chainIDs", "")
+    segids = attribute_or(atoms, "segids", "")
     chain_ids = [str(c or s) for c, s in zip(chains, segids, strict=True)]
     keys = list(zip(atoms.segindices.tolist(), chain_ids, strict=True))
     rank = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    codes = attribute(atoms, "icodes", "")
+    codes = attribute_or(atoms, "icodes", "")
     resids = atoms.resids
     return BeadResidues(
         atoms=atoms,
@@ -157,14 +157,6 @@ def read_residues(
     )
 
 
-def attribute(group: Any, name: str, default: Any) -> list[Any]:
-    """Read an attribute that a universe may not have."""
-    try:
-        return list(getattr(group, name))
-    except NoDataError:
-        return [default] * len(group)
-
-
 def has_positions(atoms: "mda.AtomGroup") -> bool:
     """Return whether atoms have positions."""
     return hasattr(atoms.universe, "trajectory")
@@ -176,7 +168,7 @@ def shortlist(words: list[str]) -> str:
 
 
 def _needed(atoms: "mda.AtomGroup", name: str, argument: str) -> list[str]:
-    values = [str(value) for value in attribute(atoms, name, "")]
+    values = [str(value) for value in attribute_or(atoms, name, "")]
     if not any(values):
         what = "residues" if name == "resnames" else argument
         raise ValueError(
@@ -188,11 +180,11 @@ def _needed(atoms: "mda.AtomGroup", name: str, argument: str) -> list[str]:
 
 def _is_alternate(atoms: "mda.AtomGroup", names: list[str]) -> np.ndarray:
     """Find beads at an alternate location of one that came before."""
-    locations = [str(loc).strip() for loc in attribute(atoms, "altLocs", "")]
+    locations = [str(loc).strip() for loc in attribute_or(atoms, "altLocs", "")]
     if not any(locations):
         return np.zeros(len(atoms), dtype=bool)
     # Where residues differ too, MDAnalysis has two of them with one number.
-    codes = attribute(atoms, "icodes", "")
+    codes = attribute_or(atoms, "icodes", "")
     numbers = zip(atoms.segindices.tolist(), atoms.resids.tolist(), codes, strict=True)
     first: dict[tuple[Any, str], tuple[str, int]] = {}
     found = []

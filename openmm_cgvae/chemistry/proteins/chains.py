@@ -6,7 +6,6 @@ from string import ascii_uppercase
 
 import MDAnalysis as mda
 import numpy as np
-from MDAnalysis.lib.distances import minimize_vectors
 
 from openmm_cgvae.chemistry.proteins.bead_residues import (
     BeadResidues,
@@ -14,6 +13,7 @@ from openmm_cgvae.chemistry.proteins.bead_residues import (
     shortlist,
 )
 from openmm_cgvae.chemistry.proteins.residue_templates import CAPS_AFTER, CAPS_BEFORE
+from openmm_cgvae.molecules.periodic_box import nearest_images
 
 __all__ = [
     "FAR",
@@ -171,10 +171,7 @@ def without_lone_residues(
 
 def vectors_between(a: np.ndarray, b: np.ndarray, box: np.ndarray | None) -> np.ndarray:
     """Compute the vectors from points to their partners, by the nearest image."""
-    vectors = np.ascontiguousarray(b - a, dtype=np.float64)
-    if box is not None and box.all() and len(vectors):
-        vectors = minimize_vectors(vectors, box)
-    return vectors
+    return nearest_images(np.asarray(b - a, dtype=np.float64), box)
 
 
 def distances_between(

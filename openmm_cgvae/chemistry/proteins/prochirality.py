@@ -10,7 +10,6 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from MDAnalysis.lib.distances import minimize_vectors
 from rdkit import Chem
 
 from openmm_cgvae.chemistry.proteins.residue_templates import (
@@ -18,6 +17,7 @@ from openmm_cgvae.chemistry.proteins.residue_templates import (
     residue_template,
 )
 from openmm_cgvae.molecules import HYDROGEN, skeleton
+from openmm_cgvae.molecules.periodic_box import nearest_images
 
 __all__ = ["Fork", "forks", "standard_labels"]
 
@@ -66,10 +66,7 @@ def standard_labels(
             branches.append((start, fork.lower, fork.higher))
         start += template.n_atoms
     where = positions[order[np.array(rows, dtype=np.int64).reshape(-1, 4)]]
-    arms = where[:, 1:] - where[:, :1]
-    if box is not None and box.all() and len(arms):
-        flat = np.ascontiguousarray(arms.reshape(-1, 3))
-        arms = minimize_vectors(flat, box).reshape(arms.shape)
+    arms = nearest_images(where[:, 1:] - where[:, :1], box)
     labelled = order.copy()
     for fork_number in np.flatnonzero(np.linalg.det(arms) < 0).tolist():
         start, lower, higher = branches[fork_number]
