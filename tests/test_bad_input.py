@@ -39,7 +39,7 @@ BAD_FRAME = 7
 WATER = "tip3p.xml"
 # Lists that grow, and words of other packages.
 SHORTENED = (
-    r"(?<=has \()alanine-dipeptide-3: .*(?=\); give model=)",
+    r"(?<=that ship are ).*",
     r"(?<=those are ).*",
     r"(?<=options are ).*",
     r"(?<=OpenMM says: ).*(?=; pass the names)",
@@ -215,12 +215,12 @@ TABLE = {
     "a bead is missing, no model given": (
         lambda _: Backmapper(beads().atoms[:2]),
         LookupError,
-        "has 2 beads ACE:RES ALA:RES, which no shipped model has .*; give model=",
+        "has 2 beads ACE:RES ALA:RES, which no shipped model has, .*; give model=",
     ),
     "beads too many": (
         lambda _: Backmapper(with_extra(), model()),
         ValueError,
-        "has 1 molecules of the model and other beads, 2 beads ACE:RES ALA:RES; "
+        "has 1 molecule of the model and other beads, 2 beads ACE:RES ALA:RES; "
         "select the molecules, or give unknown='drop' to leave out the rest or 'keep'",
     ),
     "a bead twice": (

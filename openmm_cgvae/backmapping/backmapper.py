@@ -126,8 +126,8 @@ class Backmapper:
                 f"`unknown` is {unknown!r} but must be 'raise', 'drop' or 'keep', for "
                 "beads the model does not know"
             )
-        fit = choose_model(beads, model, allows_others=unknown != "raise")
-        self.model, found, self.notes = fit.model, fit.found, fit.notes
+        choice = choose_model(beads, model, allows_others=unknown != "raise")
+        self.model, found, self.notes = choice.model, choice.found, choice.notes
         self.beads = found.known
         self.is_reordered = found.is_reordered
         nothing = group[[]]

@@ -21,13 +21,14 @@ def add_info(verbs: Any) -> None:
 
 
 def _info(arguments: Arguments) -> None:
-    from openmm_cgvae.model.checkpoint import read_header
-    from openmm_cgvae.model.pretrained import (
-        bead_names_of_model,
-        list_models,
-        model_path,
+    from openmm_cgvae.backmapping.model_choice.bead_matching import (
+        bead_names_of_molecule,
         spell,
     )
+    from openmm_cgvae.mapping import Mapping
+    from openmm_cgvae.model.checkpoint import read_header
+    from openmm_cgvae.model.pretrained import list_models, model_path
+    from openmm_cgvae.molecules import AtomTable
 
     if arguments.model is None:
         say("\n".join(list_models()))
@@ -38,8 +39,8 @@ def _info(arguments: Arguments) -> None:
         header["beads"] = header.pop("kinds")["beads"]
         header["atoms"] = "of any molecule of atom types in the vocabulary"
     else:
-        names = {"atom_table": table, "mapping": mapping}
-        header["beads"] = spell(bead_names_of_model(names))
+        atoms, beads = AtomTable.from_dict(table), Mapping.from_dict(mapping)
+        header["beads"] = spell(bead_names_of_molecule(atoms, beads))
         residues = " ".join(table["residue_names"])
         header["atoms"] = f"{len(table['names'])} of {residues}"
     header["vocabulary"] = " ".join(header["vocabulary"])

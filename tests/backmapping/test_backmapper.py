@@ -67,8 +67,8 @@ class TestFindsTheModel:
     def test_none_fits(self):
         with pytest.raises(
             LookupError,
-            match="has 3 beads ACE:CA ALA:CA NME:CA, which no shipped model has "
-            r"\(five: 5 beads .*; three: 3 beads ACE:RES ALA:RES NME:RES\); give model",
+            match="has 3 beads ACE:CA ALA:CA NME:CA, which no shipped model has, .*; "
+            "give model= or train one .*; the models that ship are five, three$",
         ):
             Backmapper(dipeptide.beads("alpha-carbon"))
 
@@ -104,7 +104,7 @@ class TestFindsTheModel:
         names["resnames"] = ["ACE", "ALA", "NME", "SOL", "SOL"]
         mixed = placed(beads[None], **names)
         with pytest.raises(
-            LookupError, match="1 molecules of three and other beads, 2 beads SOL:W"
+            LookupError, match="1 molecule of three and other beads, 2 beads SOL:W"
         ):
             Backmapper(mixed)
         for unknown in ("drop", "keep"):

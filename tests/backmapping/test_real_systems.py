@@ -200,8 +200,8 @@ class TestMartiniMembrane:
     def test_no_model_is_known(self, membrane, unknown):
         with pytest.raises(
             LookupError,
-            match="has 5040 beads DPPC:NC3 DPPC:PO4 .*, which no shipped model has .*; "
-            "give model= or train one with openmm_cgvae.train",
+            match="has 5040 beads DPPC:NC3 DPPC:PO4 .*, which no shipped model has, "
+            ".*; give model= or train one with openmm_cgvae.train",
         ):
             Backmapper(membrane, unknown=unknown)
 

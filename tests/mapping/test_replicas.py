@@ -8,8 +8,6 @@ from scipy.spatial.transform import Rotation
 
 from openmm_cgvae import load_model
 from openmm_cgvae.backmapping.backmapper import Backmapper
-from openmm_cgvae.backmapping.model_choice.bead_matching import find_molecules
-from openmm_cgvae.backmapping.model_choice.recognition import recognise
 from openmm_cgvae.backmapping.packing import choose_non_overlapping
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.mapping.replicas import (
@@ -286,66 +284,12 @@ class TestAmongOthers:
             np.testing.assert_allclose(ts.positions[44:], 50.0 + k // 2, atol=6e-4)
         assert written.trajectory.n_frames == 4
 
-    def test_found_molecules_do_not_overlap(self):
-        chain = universe_of(np.zeros((1, 5, 3)), [("A", "B")] * 5)
-        found = find_molecules(chain.atoms, [("A", "B")] * 2)
-        assert found.known.indices.tolist() == [0, 1, 2, 3]
-        assert found.others.indices.tolist() == [4]
-
     def test_unknown_what_to_do(self, mixed, model):
         with pytest.raises(ValueError, match="`unknown` is 'leave' but must be"):
             Backmapper(mixed[0], model, unknown="leave")
 
 
 class TestInAnotherOrder:
-    """Beads, [resid, icode, resname, name] each, that are known all the same."""
-
-    PEPTIDE = (("GLY", "CA"), ("ALA", "CA"), ("GLY", "CA"))
-
-    @staticmethod
-    def found(rows, segments=None):
-        universe = mda.Universe.empty(
-            len(rows),
-            len(rows),
-            n_segments=1 + max(segments or [0]),
-            atom_resindex=range(len(rows)),
-            residue_segindex=segments or [0] * len(rows),
-        )
-        for name, values in zip(
-            ("resids", "icodes", "resnames", "names"),
-            zip(*rows, strict=True),
-            strict=True,
-        ):
-            universe.add_TopologyAttr(name, list(values))
-        return find_molecules(universe.atoms, TestInAnotherOrder.PEPTIDE)
-
-    def test_residues_out_of_order(self):
-        rows = [(3, "", "GLY", "CA"), (1, "", "GLY", "CA"), (2, "", "ALA", "CA")]
-        found = self.found(rows)
-        assert found.known.indices.tolist() == [1, 2, 0]
-        assert found.is_reordered
-
-    def test_insertion_codes(self):
-        rows = [(5, "B", "GLY", "CA"), (5, "", "GLY", "CA"), (5, "A", "ALA", "CA")]
-        assert self.found(rows).known.indices.tolist() == [1, 2, 0]
-
-    def test_segments_that_are_interleaved(self):
-        rows = [(i, "", name, "CA") for i, name in enumerate(["GLY", "ALA", "GLY"])]
-        found = self.found([row for row in rows for _ in range(2)], [0, 1] * 3)
-        assert found.known.indices.tolist() == [0, 2, 4, 1, 3, 5]
-        assert not len(found.others)
-
-    def test_molecules_beside_water(self):
-        rows = [(3, "", "GLY", "CA"), (1, "", "GLY", "CA"), (2, "", "ALA", "CA")]
-        water = [(4, "", "SOL", "W")]
-        found = self.found([*water, *rows, *water, *rows])
-        assert found.known.indices.tolist() == [2, 3, 1, 6, 7, 5]
-        assert found.others.indices.tolist() == [0, 4]
-
-    def test_no_numbers_and_names_that_repeat_tell_nothing(self):
-        rows = [(1, "", name, "CA") for name in ("ALA", "GLY", "GLY")]
-        assert self.found(rows).n_molecules == 0
-
     @pytest.mark.parametrize("order", [[2, 1, 0], [1, 0, 2], [0, 2, 1]])
     def test_makes_the_same_atoms(self, model, order):
         _, beads = scattered(3, model.mapping)
@@ -360,24 +304,6 @@ class TestInAnotherOrder:
             backmapper.sample(seed=1).positions_angstrom,
             wanted.sample(seed=1).positions_angstrom,
         )
-
-    @given(order=st.permutations(range(8)))
-    @settings(deadline=None, max_examples=25)
-    def test_beads_of_a_residue_in_any_order(self, order):
-        beads = dipeptide.beads("backbone:8")
-        found = recognise(beads.atoms[order], dipeptide.untrained("backbone:8"))
-        assert found.known.indices.tolist() == list(range(8))
-
-    def test_names_of_the_users_own(self, model):
-        names = [("ACE", "X"), ("ALA", "Y"), ("NME", "Z")]
-        assert Backmapper(universe_of(np.zeros((1, 3, 3)), names), model).beads.n_atoms
-
-    def test_a_bond_between_molecules(self, model):
-        _, beads = scattered(2, model.mapping)
-        universe = universe_of(beads)
-        universe.add_TopologyAttr("bonds", [(0, 1), (2, 3)])
-        with pytest.raises(ValueError, match="a bond from RES 2 to RES 3, which joins"):
-            Backmapper(universe, model)
 
 
 class TestPacking:

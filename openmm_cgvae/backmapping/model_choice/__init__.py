@@ -1,1 +1,3 @@
-"""Which model makes atoms of which beads."""
+"""Which model is for which beads of a universe."""
+
+__all__: list[str] = []

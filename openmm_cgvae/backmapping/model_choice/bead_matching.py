@@ -1,4 +1,4 @@
-"""Which beads of a group are molecules of some kind, told by names and numbers."""
+"""Molecules among beads, found by bead names, residue names and residue numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,21 @@ import numpy as np
 from MDAnalysis.exceptions import NoDataError
 from numpy.lib.stride_tricks import sliding_window_view
 
+from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.attributes import attribute_or
 
+__all__ = [
+    "BeadName",
+    "FoundMolecules",
+    "bead_names_of",
+    "bead_names_of_molecule",
+    "check_bonds",
+    "find_molecules",
+    "spell",
+]
+
+# Residue name and bead name.
 BeadName = tuple[str, str]
 
 
@@ -54,7 +67,7 @@ def find_molecules(
     Returns
     -------
     FoundMolecules
-        What is there; perhaps none.
+        Those that are there, perhaps none; its ``others`` are what is left over.
 
     Examples
     --------
@@ -89,7 +102,7 @@ def find_molecules(
 
 
 def bead_names_of(beads: "mda.AtomGroup") -> tuple[BeadName, ...]:
-    """Give the residue name and bead name of every bead of a group.
+    """Return the residue name and bead name of every bead of a group.
 
     Parameters
     ----------
@@ -100,6 +113,11 @@ def bead_names_of(beads: "mda.AtomGroup") -> tuple[BeadName, ...]:
     -------
     tuple of (str, str)
         Residue and bead names, empty where the universe has none.
+
+    Examples
+    --------
+    >>> bead_names_of(mda.Universe.empty(2).atoms)
+    (('', ''), ('', ''))
     """
     return tuple(
         zip(
@@ -110,8 +128,74 @@ def bead_names_of(beads: "mda.AtomGroup") -> tuple[BeadName, ...]:
     )
 
 
+def bead_names_of_molecule(
+    atom_table: AtomTable, mapping: Mapping
+) -> tuple[BeadName, ...]:
+    """Return the residue name and bead name of every bead of a molecule.
+
+    Parameters
+    ----------
+    atom_table : AtomTable
+        The atoms.
+    mapping : Mapping
+        Which atom is in which bead.
+
+    Returns
+    -------
+    tuple of (str, str)
+        Residue and bead names; a bead is in the residue of its first atom.
+
+    Examples
+    --------
+    >>> from openmm_cgvae import load_model
+    >>> model = load_model("alanine-dipeptide-3")
+    >>> bead_names_of_molecule(model.atom_table, model.mapping)
+    (('ACE', 'RES'), ('ALA', 'RES'), ('NME', 'RES'))
+    """
+    first = [mapping.atoms_of_bead(bead)[0] for bead in range(mapping.n_beads)]
+    names, residue_of_atom = atom_table.residue_names, atom_table.residue_of_atom
+    residues = [names[residue_of_atom[atom]] for atom in first]
+    return tuple(zip(residues, mapping.bead_names, strict=True))
+
+
+def check_bonds(found: FoundMolecules) -> None:
+    """Check that no bond joins a molecule to anything else.
+
+    Parameters
+    ----------
+    found : FoundMolecules
+        Molecules of a model.
+
+    Raises
+    ------
+    ValueError
+        If one does: what is bonded is one molecule, and another one than the model's.
+    """
+    universe = found.known.universe
+    if not hasattr(universe, "bonds") or not len(found.known):
+        return
+    molecule = np.full(len(universe.atoms), -1)
+    n_beads = len(found.known) // found.n_molecules
+    molecule[found.known.indices] = np.arange(len(found.known)) // n_beads
+    ends = molecule[np.asarray(universe.bonds.indices, dtype=int).reshape(-1, 2)]
+    across = universe.bonds.indices[ends[:, 0] != ends[:, 1]]
+    if len(across):
+        one, other = universe.atoms[across[0]]
+        raise ValueError(
+            f"`universe` has a bond from {one.name} {one.index} to {other.name} "
+            f"{other.index}, which joins a molecule of the model to something else; "
+            "give the model of the whole molecule, or delete the bond"
+        )
+
+
 def spell(names: Sequence[BeadName]) -> str:
-    """Spell bead names for a sentence."""
+    """Return bead names as a sentence has them, the middle of a long list left out.
+
+    Examples
+    --------
+    >>> spell([("ACE", "RES"), ("ALA", "RES")])
+    '2 beads ACE:RES ALA:RES'
+    """
     words = [f"{residue}:{bead}" for residue, bead in names]
     shown = words if len(words) <= 8 else [*words[:4], "…", *words[-3:]]
     plural = "" if len(words) == 1 else "s"
@@ -119,18 +203,18 @@ def spell(names: Sequence[BeadName]) -> str:
 
 
 def _in_order(codes: np.ndarray, pattern: np.ndarray) -> np.ndarray:
-    """Find the places [n_molecules, n_beads] where codes are just as wanted."""
+    """Find beads [n_molecules, n_beads] whose codes stand just as in the pattern."""
     n_starts = max(len(codes) - len(pattern) + 1, 0)
     fits = np.ones(n_starts, dtype=bool)
-    for place, code in enumerate(pattern):
-        fits &= codes[place : place + n_starts] == code
+    for offset, code in enumerate(pattern):
+        fits &= codes[offset : offset + n_starts] == code
     return _apart(np.flatnonzero(fits), len(pattern))
 
 
 def _in_windows(
     codes: np.ndarray, pattern: np.ndarray, numbers: np.ndarray
 ) -> np.ndarray:
-    """Find beads that stand together and are a molecule in another order."""
+    """Find beads [n_molecules, n_beads] that stand together in another order."""
     n_beads = len(pattern)
     if len(codes) < n_beads:
         return np.empty((0, n_beads), dtype=np.int64)
@@ -153,7 +237,7 @@ def _in_windows(
 
 
 def _apart(starts: np.ndarray, n_beads: int) -> np.ndarray:
-    """Take stretches that begin there, the first of those that overlap."""
+    """Return the beads of windows that begin there, the first of any that overlap."""
     taken: list[int] = []
     for start in starts.tolist():
         if not taken or start >= taken[-1] + n_beads:
@@ -162,7 +246,7 @@ def _apart(starts: np.ndarray, n_beads: int) -> np.ndarray:
 
 
 def _numbers(group: "mda.AtomGroup") -> np.ndarray:
-    """Rank residue numbers with insertion codes; equal within a residue."""
+    """Return ranks of residue numbers with insertion codes; equal within a residue."""
     try:
         resids = np.asarray(group.resids)
     except NoDataError:

@@ -1,20 +1,32 @@
-"""The model that fits the beads of a universe, and which beads are whose."""
+"""The model for beads of a universe, and which beads are of its molecules."""
 
 import os
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import MDAnalysis as mda
 import numpy as np
 
 from openmm_cgvae.backmapping.model_choice.bead_matching import (
+    BeadName,
     FoundMolecules,
     bead_names_of,
-    spell,
+    bead_names_of_molecule,
+    check_bonds,
+    find_molecules,
 )
-from openmm_cgvae.backmapping.model_choice.recognition import check_bonds, recognise
+from openmm_cgvae.backmapping.model_choice.refusals import (
+    why_family_is_unknown,
+    why_none_ships,
+    why_not_of_model,
+    why_others_are_refused,
+)
+from openmm_cgvae.backmapping.model_choice.shipped_models import shipped_models
 from openmm_cgvae.chemistry.proteins import ProteinBeads, protein_from_beads
 from openmm_cgvae.model import CGVAE, Model, Molecule
-from openmm_cgvae.model.pretrained import find_model, find_model_of_family, load_model
+from openmm_cgvae.model.pretrained import load_model
+
+__all__ = ["ModelChoice", "choose_model"]
 
 # Atoms of one bead would sit on it, those of two on the line through them.
 FEWEST_BEADS = 3
@@ -29,9 +41,10 @@ class ModelChoice:
     model : Model
         A model with a molecule.
     found : FoundMolecules
-        The molecules among the beads.
+        Its molecules among the beads. ``found.others`` are left over: `choose_model`
+        can be asked again for them.
     notes : tuple of str
-        What was taken for granted about them, in sentences.
+        What was taken for granted about the beads, in sentences.
     """
 
     model: Model
@@ -40,20 +53,23 @@ class ModelChoice:
 
 
 def choose_model(
-    beads: "mda.AtomGroup | ProteinBeads",
-    model: "Model | str | os.PathLike[str] | None",
+    beads: "mda.Universe | mda.AtomGroup | ProteinBeads",
+    model: "Model | str | os.PathLike[str] | None" = None,
     *,
-    allows_others: bool,
+    allows_others: bool = False,
 ) -> ModelChoice:
     """Choose a model for beads and find its molecules among them.
 
+    A model that is given comes first, then the shipped model with the very beads, and
+    then the shipped one for proteins with beads of that family.
+
     Parameters
     ----------
-    beads : AtomGroup or ProteinBeads
+    beads : MDAnalysis.Universe, AtomGroup or ProteinBeads
         The beads, or a protein made from them.
-    model : Model, str, path-like or None
-        A model, its name or file. By default the shipped model with the very beads;
-        if there is none, the one for proteins with beads of that family.
+    model : Model, str or path-like, optional
+        A model, its name or file. The beads of a model of one molecule need no names
+        if they come molecule after molecule in the order of the model.
     allows_others : bool
         Whether there may be beads that the model does not know.
 
@@ -67,73 +83,119 @@ def choose_model(
     LookupError
         If no model is given and none of the package fits, or several do.
     ValueError
-        If the beads are not those of the model, or others are there and not allowed.
+        If the beads are not those of the model, or others are there and not allowed,
+        or a bond joins a molecule to something else.
+
+    Examples
+    --------
+    >>> beads = mda.Universe.empty(3, 3, atom_resindex=[0, 1, 2])
+    >>> beads.add_TopologyAttr("resnames", ["ACE", "ALA", "NME"])
+    >>> beads.add_TopologyAttr("names", ["RES"] * 3)
+    >>> choice = choose_model(beads)
+    >>> choice.model.atom_table.describe(), choice.found.n_molecules
+    ('22 atoms (ACE ALA NME)', 1)
     """
+    if model is None:
+        return _choose_shipped(beads, allows_others=allows_others)
     if isinstance(model, str | os.PathLike):
         model = load_model(model)
+    family = _family_of(model)
+    if family is None:
+        return _choose_molecule(beads, model, allows_others=allows_others)
+    if not isinstance(beads, ProteinBeads):
+        beads = protein_from_beads(beads, family=family)
+    return _choose_family(beads, model, allows_others=allows_others)
+
+
+def _choose_shipped(
+    beads: "mda.Universe | mda.AtomGroup | ProteinBeads", *, allows_others: bool
+) -> ModelChoice:
+    """Choose among the shipped models: of one molecule, or else of a bead family."""
+    candidates = shipped_models()
+    families = {each.family: each for each in candidates if each.family is not None}
     if isinstance(beads, ProteinBeads):
-        return _fit_protein(beads, model, allows_others=allows_others)
-    if model is None:
-        try:
-            model = find_model(beads, allows_others=allows_others)
-        except LookupError as error:
-            protein = _protein_or(error, beads)
-            if protein.mapping.n_beads < FEWEST_BEADS:
-                raise error from None
-            try:
-                model = find_model_of_family(protein.family)
-            except LookupError:
-                raise error from None
-            return _fit_protein(protein, model, allows_others=allows_others)
-    if _is_for_many(model):
-        protein = protein_from_beads(beads, family=_family_of(model))
-        return _fit_protein(protein, model, allows_others=allows_others)
-    found = recognise(beads, model, allows_others=allows_others)
-    check_bonds(found)
-    return ModelChoice(model, found)
+        if beads.family not in families:
+            raise LookupError(why_family_is_unknown(beads.family))
+        model = families[beads.family].load()
+        return _choose_family(beads, model, allows_others=allows_others)
+    matches = [
+        (each, find_molecules(beads.atoms, each.bead_names))
+        for each in candidates
+        if each.family is None
+    ]
+    fitting = [
+        (each, found)
+        for each, found in matches
+        if found.n_molecules and (allows_others or not len(found.others))
+    ]
+    if len(fitting) == 1:
+        ((only, found),) = fitting
+        check_bonds(found)
+        return ModelChoice(only.load(), found)
+    protein = _read_protein(beads, families)
+    if isinstance(protein, str):
+        several = [each for each, _ in fitting]
+        raise LookupError(why_none_ships(beads.atoms, matches, several, protein))
+    model = families[protein.family].load()
+    return _choose_family(protein, model, allows_others=allows_others)
 
 
-def _is_for_many(model: Model) -> bool:
-    return isinstance(model, CGVAE) and model.kinds is not None
+def _read_protein(
+    beads: "mda.Universe | mda.AtomGroup", families: Collection[str]
+) -> ProteinBeads | str:
+    """Read beads as a protein of one of the families, or return why they are none."""
+    try:
+        protein = protein_from_beads(beads)
+    except ValueError as error:
+        return f"nor does protein_from_beads read them ({error})"
+    if protein.mapping.n_beads < FEWEST_BEADS:
+        return f"nor are they a protein of at least {FEWEST_BEADS} beads"
+    if protein.family not in families:
+        return f"nor does one ship for proteins of {protein.family} beads"
+    return protein
 
 
-def _family_of(model: Model) -> str:
-    kinds = model.kinds if isinstance(model, CGVAE) else None
-    if kinds is None:
+def _choose_molecule(
+    beads: "mda.Universe | mda.AtomGroup | ProteinBeads",
+    model: Model,
+    *,
+    allows_others: bool,
+) -> ModelChoice:
+    """Find the molecules of a given model of one molecule."""
+    if isinstance(beads, ProteinBeads):
         raise ValueError(
             f"`model` is for {model.atom_table.describe()} alone, but the beads are "
             "those of a protein; leave model out, or give a model for many molecules"
         )
-    return kinds.beads
+    group = beads.atoms
+    wanted = bead_names_of_molecule(model.atom_table, model.mapping)
+    found = find_molecules(group, wanted)
+    if len(found.others) and _has_residues(group, model, wanted):
+        # The user gave the model, so beads may have names of the user's own.
+        n_molecules = len(group) // model.mapping.n_beads
+        found = FoundMolecules(group, group[[]], n_molecules, is_reordered=False)
+    if not found.n_molecules or (len(found.others) and not allows_others):
+        raise ValueError(why_not_of_model(group, model, found))
+    check_bonds(found)
+    return ModelChoice(model, found)
 
 
-def _protein_or(error: LookupError, beads: "mda.AtomGroup") -> ProteinBeads:
-    """Read beads as a protein; if they are none, say that of both searches."""
-    try:
-        return protein_from_beads(beads)
-    except ValueError as reason:
-        raise LookupError(f"{error}. Nor is it a protein: {reason}") from reason
-
-
-def _fit_protein(
-    protein: ProteinBeads, model: Model | None, *, allows_others: bool
+def _choose_family(
+    protein: ProteinBeads, model: Model, *, allows_others: bool
 ) -> ModelChoice:
-    if model is None:
-        model = find_model_of_family(protein.family)
-    if _family_of(model) != protein.family:
+    """Make a model for many molecules ready for a protein."""
+    family = _family_of(model)
+    if family != protein.family:
         raise ValueError(
-            f"`model` is for {_family_of(model)} beads but the protein has "
-            f"{protein.family} beads; leave model out, or choose another"
+            f"`model` is for {family} beads but the protein has {protein.family} "
+            "beads; leave model out, or choose another"
         )
     # Virtual and Go sites belong to residues of the protein, and are no atoms.
     is_site = np.isin(protein.others.resindices, protein.known.resindices)
     others = protein.others[~is_site]
     if len(others) and not allows_others:
-        raise ValueError(
-            f"`universe` has a protein of {protein.atom_table.n_residues} residues "
-            f"and other beads, {spell(bead_names_of(others))}; select the protein, or "
-            "give unknown='drop' to leave out the rest or 'keep' to have it beside it"
-        )
+        what = f"a protein of {protein.atom_table.n_residues} residues"
+        raise ValueError(why_others_are_refused(what, others))
     if protein.mapping.n_beads < FEWEST_BEADS:
         raise ValueError(
             f"`universe` has a protein of {protein.mapping.n_beads} beads, but the "
@@ -145,3 +207,25 @@ def _fit_protein(
     is_reordered = bool((np.diff(protein.known.indices) < 0).any())
     found = FoundMolecules(protein.known, others, 1, is_reordered)
     return ModelChoice(ready, found, protein.notes)
+
+
+def _family_of(model: Model) -> str | None:
+    """Return the bead family of a model for many molecules, None for one of one."""
+    kinds = model.kinds if isinstance(model, CGVAE) else None
+    return None if kinds is None else kinds.beads
+
+
+def _has_residues(
+    group: "mda.AtomGroup", model: Model, wanted: Sequence[BeadName]
+) -> bool:
+    """Return whether beads are as many as whole molecules have, in such residues.
+
+    Where some bead has no residue name, the number of beads is enough.
+    """
+    n_molecules, rest = divmod(len(group), model.mapping.n_beads)
+    if rest:
+        return False
+    residues = [residue for residue, _ in bead_names_of(group)]
+    is_known = residues == [residue for residue, _ in wanted] * n_molecules
+    looks_atomistic = len(group) == model.atom_table.n_atoms and n_molecules > 1
+    return is_known or not (all(residues) or looks_atomistic)

@@ -1,29 +1,22 @@
-"""The models that ship with the package, and which of them fits a universe."""
+"""The pretrained models that ship with the package, and model files by path."""
 
 import os
-from functools import lru_cache
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import MDAnalysis as mda
+from openmm_cgvae._runtime.deprecations import warn_of_old_name
+from openmm_cgvae.model import Model
+from openmm_cgvae.model.checkpoint import SUFFIX, load_file
 
-from openmm_cgvae.backmapping.model_choice.bead_matching import (
-    BeadName,
-    bead_names_of,
-    find_molecules,
-    spell,
-)
-from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.model.checkpoint import SUFFIX, load_file, read_header
-
-if TYPE_CHECKING:
-    from openmm_cgvae.model import Model
+__all__ = ["list_models", "load_model", "model_path"]
 
 FOLDER = Path(__file__).parent
 
 
 def list_models() -> list[str]:
-    """Name the models that ship with the package.
+    """Find the models that ship with the package.
 
     Returns
     -------
@@ -38,7 +31,7 @@ def list_models() -> list[str]:
     return sorted(path.name.removesuffix(SUFFIX) for path in FOLDER.glob("*" + SUFFIX))
 
 
-def load_model(name_or_path: str | os.PathLike[str]) -> "Model":
+def load_model(name_or_path: str | os.PathLike[str]) -> Model:
     """Read a model that ships with the package, or one from a file.
 
     Nothing in the file is executed.
@@ -98,125 +91,14 @@ def model_path(name_or_path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def find_model(
-    universe: "mda.Universe | mda.AtomGroup", *, allows_others: bool = False
-) -> "Model":
-    """Find the one shipped model whose molecules a universe is made of.
+if not TYPE_CHECKING:  # or type checkers would take any name for one of the module
 
-    Parameters
-    ----------
-    universe : MDAnalysis.Universe or AtomGroup
-        Coarse-grained beads, with names and residue names, of one molecule or more.
-    allows_others : bool
-        Whether there may be beads that are not of the model's molecules.
-
-    Returns
-    -------
-    Model
-        The model.
-
-    Raises
-    ------
-    LookupError
-        If no shipped model fits, or several do.
-    """
-    beads = universe.atoms
-    every = {name: _header_of(model_path(name)) for name in list_models()}
-    headers = {name: each for name, each in every.items() if "kinds" not in each}
-    wanted = {name: bead_names_of_model(header) for name, header in headers.items()}
-    found = {name: find_molecules(beads, names) for name, names in wanted.items()}
-    there = {name: each for name, each in found.items() if each.n_molecules}
-    fitting = [
-        name for name, each in there.items() if allows_others or not len(each.others)
-    ]
-    if len(fitting) == 1:
-        return load_model(fitting[0])
-    if fitting:
-        raise LookupError(
-            f"`universe` has the beads of several models, {', '.join(fitting)}; "
-            "choose one with model="
-        )
-    given = bead_names_of(beads)
-    atomistic = [
-        name
-        for name, header in headers.items()
-        if _is_repeated([atom for _, atom in given], header["atom_table"]["names"])
-    ]
-    if atomistic:
-        raise LookupError(
-            f"`universe` has the {len(given)} atoms that {', '.join(atomistic)} make, "
-            "but beads are wanted; use coarse_grain(universe, model.mapping)"
-        )
-    if there:
-        name, each = next(iter(there.items()))
-        raise LookupError(
-            f"`universe` has {each.n_molecules} molecules of {name} and other beads, "
-            f"{spell(bead_names_of(each.others))}; select the molecules, or give "
-            "unknown='drop' to leave out the rest or 'keep' to have it beside them"
-        )
-    known = "; ".join(f"{name}: {spell(names)}" for name, names in wanted.items())
-    raise LookupError(
-        f"`universe` has {spell(given)}, which no shipped model has ({known}"
-        "); give model= or train one with openmm_cgvae.train"
-    )
-
-
-def find_model_of_family(family: str) -> "Model":
-    """Find the shipped model for all molecules with beads of a family.
-
-    Parameters
-    ----------
-    family : str
-        Family of the beads, such as ``"alpha-carbon"``.
-
-    Returns
-    -------
-    Model
-        The model; `CGVAE.for_molecule` makes it ready for one of them.
-
-    Raises
-    ------
-    LookupError
-        If none is for such beads.
-    """
-    families = {
-        header["kinds"]["beads"]: name
-        for name in list_models()
-        if "kinds" in (header := _header_of(model_path(name)))
-    }
-    if family not in families:
-        raise LookupError(
-            f"`universe` has a protein of {family} beads, for which no model ships "
-            f"with the package (only for {', '.join(families) or 'none'}); give "
-            "model=, or train one with openmm_cgvae.training.train_many"
-        )
-    return load_model(families[family])
-
-
-def bead_names_of_model(header: dict[str, Any]) -> tuple[BeadName, ...]:
-    """Give the residue name and bead name of every bead of a model.
-
-    Parameters
-    ----------
-    header : dict
-        What `checkpoint.read_header` gives.
-
-    Returns
-    -------
-    tuple of (str, str)
-        Residue and bead names; a bead is in the residue of its first atom.
-    """
-    table, mapping = header["atom_table"], Mapping.from_dict(header["mapping"])
-    first = [mapping.atoms_of_bead(bead)[0] for bead in range(mapping.n_beads)]
-    residues = [table["residue_names"][table["residue_of_atom"][a]] for a in first]
-    return tuple(zip(residues, mapping.bead_names, strict=True))
-
-
-def _is_repeated(names: list[str], wanted: list[str]) -> bool:
-    n_copies, rest = divmod(len(names), len(wanted))
-    return not rest and n_copies > 0 and names == wanted * n_copies
-
-
-@lru_cache
-def _header_of(path: Path) -> dict[str, Any]:
-    return read_header(path)
+    def __getattr__(name: str) -> Callable[..., Model]:
+        """Forward what version 0.1 had; imported late, as it stands on this module."""
+        if name != "find_model":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        home = "openmm_cgvae.backmapping.model_choice.choose_model"
+        new = f"{home}.choose_model(...).model"
+        warn_of_old_name(f"{__name__}.find_model(...)", new)
+        choose_model = import_module(home).choose_model
+        return lambda universe, **options: choose_model(universe, **options).model

@@ -8,14 +8,11 @@ import pytest
 from MDAnalysis.coordinates.memory import MemoryReader
 
 from openmm_cgvae.backmapping.backmapper import Backmapper
-from openmm_cgvae.backmapping.model_choice.bead_matching import bead_names_of, spell
+from openmm_cgvae.backmapping.model_choice.choose_model import choose_model
 from openmm_cgvae.data import data_path
 from openmm_cgvae.model import pretrained
 from openmm_cgvae.model.checkpoint import read_header, save_model
 from openmm_cgvae.model.pretrained import (
-    bead_names_of_model,
-    find_model,
-    find_model_of_family,
     list_models,
     load_model,
     model_path,
@@ -56,14 +53,10 @@ class TestShipped:
         assert list_models() == sorted([*N_BEADS, *FOR_ANY_PROTEIN])
 
     @pytest.mark.parametrize("name", FOR_ANY_PROTEIN)
-    def test_those_for_any_protein_are_found_by_their_beads(self, name):
-        family = name.removeprefix("protein-")
-        assert find_model_of_family(family).kinds.beads == family
-        assert read_header(model_path(name))["atom_table"] is None
-
-    def test_a_family_without_a_model_gets_a_sentence(self):
-        with pytest.raises(LookupError, match="a protein of awsem beads, for which no"):
-            find_model_of_family("awsem")
+    def test_those_for_any_protein_are_of_no_molecule(self, name):
+        header = read_header(model_path(name))
+        assert header["kinds"]["beads"] == name.removeprefix("protein-")
+        assert header["atom_table"] is None
 
     @pytest.mark.parametrize("name", N_BEADS)
     def test_have_the_beads_of_their_name(self, name):
@@ -72,8 +65,8 @@ class TestShipped:
     @pytest.mark.parametrize("name", N_BEADS)
     def test_are_found_by_their_beads(self, name):
         model = load_model(name)
-        found = find_model(coarse_grain(atoms_of(name), model.mapping))
-        assert found.mapping == model.mapping
+        beads = coarse_grain(atoms_of(name), model.mapping)
+        assert choose_model(beads).model.mapping == model.mapping
 
     @pytest.mark.parametrize("name", N_BEADS)
     def test_were_trained_on_the_shipped_trajectory(self, name):
@@ -103,24 +96,6 @@ class TestShipped:
     def test_differ(self):
         contents = [model_path(name).read_bytes() for name in N_BEADS]
         assert len({hashlib.sha256(c).digest() for c in contents}) == len(N_BEADS)
-
-
-class TestNames:
-    @pytest.mark.parametrize("spec", ["residues", "alpha-carbon", "backbone:8"])
-    def test_of_a_model_are_those_of_its_beads(self, spec, tmp_path):
-        path = save_model(dipeptide.untrained(spec), tmp_path / "some.cgvae")
-        of_model = bead_names_of_model(read_header(path))
-        assert of_model == bead_names_of(dipeptide.beads(spec).atoms)
-
-    def test_are_empty_where_there_are_none(self):
-        assert bead_names_of(mda.Universe.empty(2).atoms) == (("", ""), ("", ""))
-
-    def test_are_spelt(self):
-        names = tuple(("GLY", f"B{i}") for i in range(9))
-        assert spell(names[:2]) == "2 beads GLY:B0 GLY:B1"
-        assert spell(names) == (
-            "9 beads GLY:B0 GLY:B1 GLY:B2 GLY:B3 … GLY:B6 GLY:B7 GLY:B8"
-        )
 
 
 class TestFiles:
@@ -155,3 +130,14 @@ class TestFiles:
         model = load_model("mine")
         assert not model.training
         assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
+
+
+class TestOldNames:
+    def test_find_model_forwards_with_a_warning(self):
+        with pytest.warns(DeprecationWarning, match="is now `.*choose_model"):
+            find_model = pretrained.find_model
+        assert find_model(dipeptide.beads()).mapping.n_beads == 3
+
+    def test_other_names_are_none(self):
+        with pytest.raises(AttributeError, match="no attribute 'find_models'"):
+            pretrained.find_models  # noqa: B018

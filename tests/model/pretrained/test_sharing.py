@@ -10,7 +10,8 @@ import pytest
 
 from openmm_cgvae._runtime.threads import threads
 from openmm_cgvae.backmapping.backmapper import Backmapper
-from openmm_cgvae.model.pretrained import find_model, list_models, load_model
+from openmm_cgvae.backmapping.model_choice.choose_model import choose_model
+from openmm_cgvae.model.pretrained import list_models, load_model
 
 N_READERS = 8
 ROUNDING = 1e-4  # [A]: sums in another order, in float32
@@ -21,14 +22,14 @@ def test_many_threads_read_the_registry_at_once():
     with ThreadPoolExecutor(N_READERS) as pool:
         names = list(pool.map(lambda _: list_models(), range(N_READERS)))
         models = list(pool.map(load_model, list_models() * 2))
-        found = list(pool.map(lambda _: find_model(beads), range(N_READERS)))
+        chosen = list(pool.map(lambda _: choose_model(beads), range(N_READERS)))
     assert all(each == list_models() for each in names)
     for first, second in zip(
         models[: len(models) // 2], models[len(models) // 2 :], strict=True
     ):
         for name, tensor in first.state_dict().items():
             assert tensor.equal(second.state_dict()[name])
-    assert {model.mapping.n_beads for model in found} == {3}
+    assert {choice.model.mapping.n_beads for choice in chosen} == {3}
 
 
 @pytest.mark.slow
