@@ -1,4 +1,4 @@
-"""Backmapper: coarse-grained universes in, atomistic structures out."""
+"""Backmapper: atomistic structures of the beads of a coarse-grained universe."""
 
 import os
 from functools import cached_property
@@ -9,9 +9,9 @@ import numpy as np
 
 from openmm_cgvae._runtime.deprecations import warn_of_old_name
 from openmm_cgvae.backmapping.bead_reader import Beads, check_group
+from openmm_cgvae.backmapping.decoding import Decoding, checked_correlation_time
 from openmm_cgvae.backmapping.model_choice.bead_matching import bead_names_of
 from openmm_cgvae.backmapping.model_choice.choose_model import choose_model
-from openmm_cgvae.backmapping.packing import non_overlapping_samples
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.backmapping.streaming import (
     Backend,
@@ -20,15 +20,9 @@ from openmm_cgvae.backmapping.streaming import (
     backmap_frames,
 )
 from openmm_cgvae.backmapping.streaming.backends import check_backend
-from openmm_cgvae.backmapping.streaming.block_reader import (
-    about_torn_end,
-    check_not_read,
-)
-from openmm_cgvae.backmapping.streaming.growing_files import (
-    INTERMEDIATE,
-    ROWS_OF_FRAMES,
-    files_of,
-)
+from openmm_cgvae.backmapping.streaming.block_reader import chosen_frames
+from openmm_cgvae.backmapping.streaming.job import frames_per_block
+from openmm_cgvae.backmapping.streaming.run_files import RunFiles
 from openmm_cgvae.chemistry.proteins import ProteinBeads
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.mapping.replicas import beside, repeat
@@ -36,12 +30,8 @@ from openmm_cgvae.model import Model
 from openmm_cgvae.model.noise import seed_or_new
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.structures.ensemble import AtomisticEnsemble
-from openmm_cgvae.structures.export.universes import check_ending
 
-# Enough that opening and closing files costs nothing, little enough to keep memory
-# small, and not to lose much if a run is killed.
-N_FRAMES_READ_AT_ONCE = 2000
-N_ATOMS_MADE_AT_ONCE = 2**18
+__all__ = ["Backmapper"]
 
 
 class Backmapper:
@@ -76,6 +66,8 @@ class Backmapper:
     ----------
     model : Model
         The model in use.
+    sampler : Sampler
+        What draws the structures, with the batch size and the temperature.
     beads, dropped, kept : MDAnalysis.AtomGroup
         The beads that are backmapped, in the order of the model; those that are left
         out; and those that are put beside the atoms.
@@ -134,10 +126,10 @@ class Backmapper:
         self.dropped = found.others if unknown == "drop" else nothing
         self.kept = found.others if unknown == "keep" else nothing
         self._source = Beads(self.beads, self.model.mapping.n_beads, self.kept)
-        self._sampler = Sampler(self.model, batch_size, temperature)
+        self.sampler = Sampler(self.model, batch_size, temperature)
 
     def __repr__(self) -> str:
-        """Give one line."""
+        """Return one line."""
         molecule = self.model.atom_table.describe()
         times = f"{self.n_molecules} times " if self.n_molecules > 1 else ""
         groups = ((self.dropped, "left out"), (self.kept, "kept as they are"))
@@ -188,12 +180,12 @@ class Backmapper:
             The same seed gives the same atoms. By default a new one is drawn and
             noted in the ``info`` of every state.
         candidates : int
-            Structures made of each molecule for one sample; of these the ones are
-            taken that overlap least with the other molecules, see
+            Structures drawn of each molecule for one sample; of these the ones are
+            chosen that overlap least with the other molecules, see
             `packing.choose_non_overlapping`. With one, molecules know nothing of each
             other.
         correlation_time : float, optional
-            As in `run`, whose frames are these samples.
+            Latent correlation time, as in `run`, whose frames are these samples.
 
         Returns
         -------
@@ -203,35 +195,28 @@ class Backmapper:
         Raises
         ------
         ValueError
-            If ``n`` or ``candidates`` is less than one, or a bead has no position.
+            If ``n`` or ``candidates`` is less than one, a bead has no position, or
+            the model makes no atoms of the beads.
         """
-        n, seed = _checked_count("n", n), seed_or_new(seed)
-        candidates = _checked_count("candidates", candidates)
+        decoding = self._decoding(n, candidates, seed_or_new(seed), correlation_time)
         frame = self._source.read()
-        beads = frame.positions
-        made = self._sampler.sample_many(
-            beads[None],
-            np.array([frame.number]),
-            n * candidates,
-            seed,
-            self._in_frames(correlation_time),
-        )
-        atoms = non_overlapping_samples(made, candidates, [frame.box]).reshape(n, -1, 3)
-        others = np.broadcast_to(frame.others, (n, *frame.others.shape))
+        _, atoms = decoding.decode(self._source.block_of([frame]))
         return AtomisticEnsemble(
             self.atom_table,
-            np.concatenate([atoms, others], axis=1),
+            atoms[0],
             mapping=self.mapping,
-            bead_positions=np.concatenate([beads.reshape(-1, 3), frame.others]),
+            bead_positions=np.concatenate(
+                [frame.positions.reshape(-1, 3), frame.others]
+            ),
             box=frame.box,
             info=[
                 {
                     "frame": frame.number,
                     "time": frame.time,
-                    "seed": seed,
+                    "seed": decoding.seed,
                     "sample": sample,
                 }
-                for sample in range(n)
+                for sample in range(decoding.n)
             ],
         )
 
@@ -283,9 +268,9 @@ class Backmapper:
         n_workers : int, optional
             Processes of the backends that are named; one for every core by default.
         correlation_time : float, optional
-            Time over which the samples of a trajectory forget their latents [ps]; by
-            default every frame is drawn independently. The distribution of the
-            structures of a frame is the same.
+            Latent correlation time, over which the samples of a trajectory forget
+            their latents [ps]; by default every frame is drawn independently. The
+            distribution of the structures of a frame is the same.
 
         Returns
         -------
@@ -303,77 +288,45 @@ class Backmapper:
             more, the universe is read from the file, or an unfinished run with other
             settings is in the way.
         """
-        n, seed = _checked_count("n", n), seed_or_new(seed)
-        candidates = _checked_count("candidates", candidates)
         if on_error not in ("raise", "skip"):
             raise ValueError(
                 f"`on_error` is {on_error!r} but must be 'raise' or 'skip'"
             )
+        decoding = self._decoding(n, candidates, seed_or_new(seed), correlation_time)
         check_backend(backend, n_workers)
-        trajectory = self.beads.universe.trajectory
-        numbers = range(int(trajectory.n_frames))[slice(start, stop, step)]
-        if not len(numbers):
-            raise ValueError(
-                f"`start`, `stop`, `step` are {start}, {stop}, {step}, which is no "
-                f"frame of {trajectory.n_frames}; choose frames that exist"
-            )
-        torn = "" if stop is not None else about_torn_end(trajectory)
-        if torn and on_error == "raise":
-            raise ValueError(torn)
-        path = Path(output)
-        outputs = files_of(path, n)
-        check_not_read(self.beads.universe, outputs)
-        for each in outputs:
-            check_ending(each, len(numbers) * n // len(outputs), "output")
-        ending = path.suffix[1:].lower()
-        n_structures = self.n_molecules * n * candidates
-        frames_per_block = min(
-            N_FRAMES_READ_AT_ONCE // n_structures,
-            N_ATOMS_MADE_AT_ONCE // (n_structures * self.model.mapping.n_atoms),
-        )
+        universe, skips = self.beads.universe, on_error == "skip"
+        trajectory = universe.trajectory
+        frames, torn = chosen_frames(trajectory, slice(start, stop, step), skips=skips)
+        files = RunFiles(Path(output), decoding.n)
+        files.check(universe, len(frames))
         job = Job(
             beads=self._source,
-            model=self.model,
-            batch_size=self._sampler.batch_size,
-            temperature=self._sampler.temperature,
-            frames=numbers,
-            frames_per_block=max(1, frames_per_block),
-            n=n,
-            candidates=candidates,
-            seed=seed,
-            correlation=self._in_frames(correlation_time),
-            is_split=len(outputs) > 1,
-            skips=on_error == "skip",
-            format=ending if ending in ROWS_OF_FRAMES else INTERMEDIATE,
-            folder=path.with_name(f"{path.name}.parts"),
+            decoding=decoding,
+            frames=frames,
+            frames_per_block=frames_per_block(decoding, self.n_molecules),
+            skips=skips,
+            files=files,
             atom_table=self.atom_table,
         )
         here = trajectory.frame
         try:
-            written = backmap_frames(
-                job, outputs, backend, n_workers, shows_progress=progress
-            )
+            written = backmap_frames(job, backend, n_workers, shows_progress=progress)
         finally:
             trajectory[here]
         if torn:
             written.skipped[trajectory.n_frames] = torn
         return written
 
-    def _in_frames(self, correlation_time: float | None) -> float | None:
-        if correlation_time is None:
-            return None
-        if not 0 < correlation_time < np.inf:
-            raise ValueError(
-                f"`correlation_time` is {correlation_time} ps but must be positive and "
-                "finite; leave it out to have independent frames"
-            )
-        return float(correlation_time) / float(self.beads.universe.trajectory.dt)
-
-
-def _checked_count(name: str, n: int) -> int:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise ValueError(
-            f"`{name}` is {n!r} but must be a whole number of at least 1; ask for one "
-            "or more"
+    def _decoding(
+        self, n: int, candidates: int, seed: int, correlation_time: float | None
+    ) -> Decoding:
+        correlation = checked_correlation_time(correlation_time)
+        if correlation is not None:  # from ps to frames
+            correlation /= float(self.beads.universe.trajectory.dt)
+        return Decoding(
+            sampler=self.sampler,
+            n=n,
+            candidates=candidates,
+            seed=seed,
+            correlation=correlation,
         )
-    return int(n)

@@ -1,6 +1,7 @@
 """Beads: the coarse-grained molecules of a universe, read frame by frame."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import MDAnalysis as mda
@@ -8,6 +9,15 @@ import numpy as np
 from MDAnalysis.coordinates.timestep import Timestep
 
 from openmm_cgvae.molecules.periodic_box import cell_vectors, nearest_images
+
+__all__ = [
+    "BadFrameError",
+    "BeadBlock",
+    "BeadFrame",
+    "Beads",
+    "check_group",
+    "made_whole",
+]
 
 
 class BadFrameError(ValueError):
@@ -25,11 +35,11 @@ class BeadFrame:
     time : float
         Its time [ps].
     positions : ndarray of float64, shape (n_molecules, n_beads, 3)
-        Bead centres, every molecule whole [A].
+        Bead centres, every molecule whole [Å].
     box : ndarray, shape (6,), or None
-        Unit cell [A, degrees].
+        Unit cell [Å, degrees].
     others : ndarray of float64, shape (n_others, 3)
-        Particles beside the molecules, as they are [A].
+        Particles beside the molecules, as they are [Å].
     """
 
     number: int
@@ -37,6 +47,34 @@ class BeadFrame:
     positions: np.ndarray
     box: np.ndarray | None
     others: np.ndarray
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BeadBlock:
+    """The beads of many frames.
+
+    Parameters
+    ----------
+    numbers : ndarray of int, shape (n_frames,)
+        Numbers of the frames in their trajectory.
+    times : ndarray, shape (n_frames,)
+        Their times [ps].
+    positions : ndarray of float64, shape (n_frames, n_molecules, n_beads, 3)
+        Bead centres, every molecule whole [Å].
+    boxes : ndarray of float32, shape (n_frames, 6)
+        Unit cells [Å, degrees], zero where there is none.
+    others : ndarray of float64, shape (n_frames, n_others, 3)
+        What is kept beside the molecules [Å].
+    skipped : list of (int, str)
+        Bad frames that were left out, and why.
+    """
+
+    numbers: np.ndarray
+    times: np.ndarray
+    positions: np.ndarray
+    boxes: np.ndarray
+    others: np.ndarray
+    skipped: list[tuple[int, str]]
 
 
 class Beads:
@@ -130,6 +168,48 @@ class Beads:
         whole = made_whole(molecules, box)
         return BeadFrame(timestep.frame, time, whole, box, others)
 
+    def block_of(
+        self, frames: Sequence[BeadFrame], skipped: Sequence[tuple[int, str]] = ()
+    ) -> BeadBlock:
+        """Return frames as one block.
+
+        Parameters
+        ----------
+        frames : sequence of BeadFrame
+            Frames of these beads, or none.
+        skipped : sequence of (int, str)
+            Bad frames that were left out, and why.
+
+        Returns
+        -------
+        BeadBlock
+            The block.
+
+        Examples
+        --------
+        >>> beads = Beads(mda.Universe.empty(6, trajectory=True).atoms, 3)
+        >>> beads.block_of([beads.read(), beads.read()]).positions.shape
+        (2, 2, 3, 3)
+        """
+        n_frames = len(frames)
+        boxes = np.zeros((n_frames, 6), dtype=np.float32)
+        for box, frame in zip(boxes, frames, strict=True):
+            if frame.box is not None:
+                box[:] = frame.box
+        # Without frames, arrays have to be told the axes behind the first.
+        return BeadBlock(
+            numbers=np.array([frame.number for frame in frames], dtype=np.int64),
+            times=np.array([frame.time for frame in frames]),
+            positions=np.array([frame.positions for frame in frames]).reshape(
+                n_frames, self.n_molecules, self.n_beads, 3
+            ),
+            boxes=boxes,
+            others=np.array([frame.others for frame in frames]).reshape(
+                n_frames, len(self.others), 3
+            ),
+            skipped=list(skipped),
+        )
+
 
 def _positions_of(group: "mda.AtomGroup") -> np.ndarray:
     positions = group.positions.astype(np.float64)
@@ -176,9 +256,9 @@ def made_whole(molecules: np.ndarray, box: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     molecules : ndarray, shape (n_molecules, n_beads, 3)
-        Beads [A].
+        Beads [Å].
     box : ndarray, shape (6,)
-        Unit cell [A, degrees].
+        Unit cell [Å, degrees].
 
     Returns
     -------

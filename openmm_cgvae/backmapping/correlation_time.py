@@ -1,4 +1,4 @@
-"""How long latents have to last for samples to move as atoms do between frames."""
+"""Latent correlation time, with which samples move as atoms do between frames."""
 
 import math
 
@@ -12,13 +12,13 @@ from openmm_cgvae.model import Model
 __all__ = ["estimate_correlation_time"]
 
 # Standard errors by which samples have to move more than the reference.
-SIGNIFICANT = 2.0
+_SIGNIFICANT = 2.0
 
 
 def estimate_correlation_time(
     model: Model, positions: npt.ArrayLike, *, time_step: float = 1.0, seed: int = 0
 ) -> float:
-    r"""Estimate the correlation time that gives samples the motion of a reference.
+    r"""Estimate the latent correlation time of samples that move as a reference does.
 
     The mean square displacement of heavy atoms within their beads, from frame to
     frame, is measured for the reference, :math:`D`, for independent samples of its
@@ -34,7 +34,7 @@ def estimate_correlation_time(
         A model with a molecule.
     positions : array_like, shape (n_frames, n_atoms, 3)
         A reference trajectory of that molecule, as finely spaced in time as the beads
-        that are to be backmapped [A].
+        that are to be backmapped [Å].
     time_step : float
         Time between its frames, and the unit of the result; 1 gives frames.
     seed : int
@@ -66,13 +66,13 @@ def estimate_correlation_time(
     )
     excess = jumping - measured
     error = excess.std() / math.sqrt(len(excess))
-    if excess.mean() <= SIGNIFICANT * error:
+    if excess.mean() <= _SIGNIFICANT * error:
         return 0.0
     rho = excess.mean() / (jumping - frozen).mean()
     return -time_step / math.log(rho) if 0 < rho < 1 else math.inf
 
 
 def _square_steps(model: Model, positions: np.ndarray) -> np.ndarray:
-    """Mean square displacement of heavy atoms [A^2], one for each step."""
+    """Compute the mean square displacement of heavy atoms [Å²], one for each step."""
     steps = step_lengths(positions, model.mapping)[:, model.atom_table.is_heavy]
     return np.square(steps).mean(1)

@@ -1,17 +1,17 @@
-r"""Which of several structures of every molecule go together in one place.
+r"""Non-overlapping conformers: one structure of every molecule of a crowded box.
 
-Molecules are made without knowledge of each other. Of a few structures of each, those
-are taken whose atoms overlap least,
+Molecules are decoded without knowledge of each other. Of a few structures of each,
+those are chosen whose overlap energy is lowest,
 
 .. math::
 
     E = \sum_{i < j} \max(0, r_c - r_{ij})^2
 
-over the pairs of atoms of different molecules: molecule after molecule takes the best
-of its structures among the present ones of the others, until none has a better one.
+over the pairs of atoms of different molecules: molecule after molecule takes the
+structure of least overlap energy among the present ones of the others, until none has
+a better one.
 """
 
-from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -20,26 +20,28 @@ from scipy.sparse import coo_array, csr_array
 
 from openmm_cgvae.molecules.periodic_box import search_box
 
-OVERLAP_DISTANCE = 2.5  # [A]; atoms closer than this are seldom anything but bonded
-LARGEST_N_ROUNDS = 50
-SMALLEST_GAIN = 1e-9  # [A^2], more than rounding gives and takes
+__all__ = ["choose_non_overlapping", "non_overlapping_samples"]
+
+_OVERLAP_DISTANCE = 2.5  # [Å]; atoms closer than this are seldom anything but bonded
+_LARGEST_N_ROUNDS = 50
+_SMALLEST_GAIN = 1e-9  # [Å²], more than rounding gives and takes
 
 
 def choose_non_overlapping(
     candidates: np.ndarray,
     box: np.ndarray | None = None,
-    cutoff: float = OVERLAP_DISTANCE,
+    cutoff: float = _OVERLAP_DISTANCE,
 ) -> np.ndarray:
     """Choose one structure of every molecule so that they overlap little.
 
     Parameters
     ----------
     candidates : ndarray, shape (n_candidates, n_molecules, n_atoms, 3)
-        Structures of every molecule [A].
+        Structures of every molecule [Å].
     box : ndarray, shape (6,), optional
-        Unit cell [A, degrees].
+        Unit cell [Å, degrees].
     cutoff : float
-        Atoms of different molecules overlap if they are closer [A].
+        Atoms of different molecules overlap if they are closer [Å].
 
     Returns
     -------
@@ -72,37 +74,38 @@ def choose_non_overlapping(
     chosen = np.zeros(n_molecules, dtype=np.int64)
     if n_candidates == 1 or n_molecules < 2:
         return chosen
-    overlaps = _overlaps(candidates, box, cutoff)
-    # What each structure of each molecule has to bear from the chosen of the others.
+    overlaps = _overlap_energies(candidates, box, cutoff)
+    # Overlap energy of each structure of each molecule with those that are chosen of
+    # the others; row molecule * n_candidates + candidate.
     first = np.arange(n_molecules) * n_candidates
-    borne = overlaps[first].sum(axis=0)
-    for _ in range(LARGEST_N_ROUNDS):
+    energies = overlaps[first].sum(axis=0)
+    for _ in range(_LARGEST_N_ROUNDS):
         before = chosen.copy()
         for molecule, start in enumerate(first.tolist()):
-            mine = borne[start : start + n_candidates]
+            mine = energies[start : start + n_candidates]
             now, best = int(chosen[molecule]), int(mine.argmin())
-            if mine[best] < mine[now] - SMALLEST_GAIN:
+            if mine[best] < mine[now] - _SMALLEST_GAIN:
                 chosen[molecule] = best
-                _add_row(borne, overlaps, start + best, 1.0)
-                _add_row(borne, overlaps, start + now, -1.0)
+                _add_row(energies, overlaps, start + best, 1.0)
+                _add_row(energies, overlaps, start + now, -1.0)
         if (chosen == before).all():
             break
     return chosen
 
 
 def non_overlapping_samples(
-    made: np.ndarray, n_candidates: int, boxes: Sequence[np.ndarray | None]
+    drawn: np.ndarray, n_candidates: int, boxes: np.ndarray
 ) -> np.ndarray:
-    """Make samples of many molecules of several candidates for each.
+    """Choose samples of many molecules from several candidates of each.
 
     Parameters
     ----------
-    made : ndarray, shape (n_frames, n * n_candidates, n_molecules, n_atoms, 3)
-        Structures, those for one sample one after the other [A].
+    drawn : ndarray, shape (n_frames, n * n_candidates, n_molecules, n_atoms, 3)
+        Structures, those for one sample one after the other [Å].
     n_candidates : int
         Candidates of one sample.
-    boxes : sequence of ndarray, shape (6,), or None
-        Unit cell of each frame [A, degrees].
+    boxes : ndarray, shape (n_frames, 6)
+        Unit cell of each frame, zeros where there is none [Å, degrees].
 
     Returns
     -------
@@ -111,34 +114,37 @@ def non_overlapping_samples(
 
     Examples
     --------
-    >>> non_overlapping_samples(np.zeros((1, 6, 4, 22, 3)), 2, [None]).shape
+    >>> non_overlapping_samples(np.zeros((1, 6, 4, 22, 3)), 2, np.zeros((1, 6))).shape
     (1, 3, 4, 22, 3)
     """
     if n_candidates == 1:
-        return made
-    n_frames, _, n_molecules = made.shape[:3]
-    sets = made.reshape(n_frames, -1, n_candidates, *made.shape[2:])
-    every = np.arange(n_molecules)
-    return np.stack(
-        [
-            [one[choose_non_overlapping(one, box), every] for one in frame]
-            for frame, box in zip(sets, boxes, strict=True)
-        ]
-    )
+        return drawn
+    n_frames, n_drawn, n_molecules = drawn.shape[:3]
+    n, every = n_drawn // n_candidates, np.arange(n_molecules)
+    sets = drawn.reshape(n_frames, n, n_candidates, *drawn.shape[2:])
+    samples = np.empty((n_frames, n, *drawn.shape[2:]))
+    for frame, box in enumerate(boxes):
+        cell = box if box[:3].any() else None
+        for sample, candidates in enumerate(sets[frame]):
+            chosen = choose_non_overlapping(candidates, cell)
+            samples[frame, sample] = candidates[chosen, every]
+    return samples
 
 
-def _overlaps(
+def _overlap_energies(
     candidates: np.ndarray, box: np.ndarray | None, cutoff: float
 ) -> csr_array:
-    """Sum overlaps of pairs of structures, row molecule * n_candidates + candidate."""
+    """Sum overlap energies of pairs of structures, as a symmetric sparse matrix."""
     n_candidates, n_molecules, n_atoms = candidates.shape[:3]
     size = n_candidates * n_molecules
     box = search_box(box, candidates, cutoff)
-    places = candidates.reshape(n_candidates, -1, 3).astype(np.float32)
+    positions = candidates.reshape(n_candidates, -1, 3).astype(np.float32)
     total = csr_array((size, size))
     # Two candidates at a time: all at once would be mostly pairs within molecules.
     for one, other in combinations_with_replacement(range(n_candidates), 2):
-        pairs, distances = capped_distance(places[one], places[other], cutoff, box=box)
+        pairs, distances = capped_distance(
+            positions[one], positions[other], cutoff, box=box
+        )
         first, second = pairs.T // n_atoms
         apart = first != second
         if one == other:  # each pair comes twice

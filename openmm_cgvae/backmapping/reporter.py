@@ -2,11 +2,11 @@
 
 import ctypes
 import io
-import operator
 import os
 import sys
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, SupportsIndex
@@ -17,12 +17,15 @@ import openmm
 from MDAnalysis.lib.mdamath import triclinic_box
 from openmm import app, unit
 
+from openmm_cgvae._runtime.arguments import checked_count
 from openmm_cgvae.backmapping.backmapper import Backmapper
-from openmm_cgvae.backmapping.bead_reader import made_whole
+from openmm_cgvae.backmapping.bead_reader import BadFrameError, BeadBlock, made_whole
+from openmm_cgvae.backmapping.decoding import Decoding, checked_correlation_time
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.mapping.replicas import repeat
 from openmm_cgvae.model import Model
 from openmm_cgvae.model.noise import seed_or_new
+from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.simulation.coarse_grained.openmm_force import checked_particles
 from openmm_cgvae.structures.export.universes import (
     H5MD_UNITS,
@@ -39,7 +42,8 @@ class BackmapReporter:
 
     Append it to ``simulation.reporters``. The particles of the simulation have to be
     the beads of the model's molecule, in the same order, or of any number of such
-    molecules one after the other.
+    molecules one after the other. Structures are drawn as the backmapper draws them,
+    with its temperature and batch size, and have what it keeps beside the molecules.
 
     Parameters
     ----------
@@ -49,7 +53,8 @@ class BackmapReporter:
     interval : int
         Steps between reports.
     backmapper : Backmapper or Model
-        What turns the beads into atoms.
+        What turns the beads into atoms. If it keeps particles (``unknown="keep"``),
+        those of the simulation have to be those of its universe, in the same order.
     n : int
         Samples at each report, written as frames of the same time.
     seed : int
@@ -58,13 +63,20 @@ class BackmapReporter:
     particles : iterable of int, optional
         Which particles are the beads, molecule after molecule, where there are others
         too, such as a solvent; by default all.
+    candidates : int
+        Structures of each molecule to choose from for one sample, as in
+        `Backmapper.sample`.
+    correlation_time : float, optional
+        Latent correlation time [ps], as in `Backmapper.run`; the integrator's time
+        step should not change.
 
     Raises
     ------
     FileNotFoundError
         If there is no such folder.
     ValueError
-        If a number or the format is not possible.
+        If a number or the format is not possible, or ``particles`` are chosen though
+        the backmapper keeps some.
 
     Notes
     -----
@@ -92,21 +104,38 @@ class BackmapReporter:
         n: int = 1,
         seed: int = 0,
         particles: Iterable[SupportsIndex] | None = None,
+        *,
+        candidates: int = 1,
+        correlation_time: float | None = None,
     ) -> None:
         self.path = _checked_path(file)
-        self.interval = _checked_positive("interval", interval)
-        self.n_samples = _checked_positive("n", n)
-        self.seed = seed_or_new(seed)
-        self.model = backmapper if isinstance(backmapper, Model) else backmapper.model
-        self._sampler = Sampler(self.model)
+        self.interval = checked_count("interval", interval)
         self.particles = checked_particles(particles)
+        if isinstance(backmapper, Model):
+            self._keeper, sampler = None, Sampler(backmapper)
+        else:
+            self._keeper = backmapper if len(backmapper.kept) else None
+            sampler = backmapper.sampler
+        if self._keeper is not None:
+            if self.particles:
+                raise ValueError(
+                    f"`particles` chooses the beads, but `backmapper` keeps "
+                    f"{len(self._keeper.kept)} particles beside its own; leave "
+                    "`particles` out"
+                )
+            self.particles = self._keeper.beads.indices.tolist()
+        self.model = sampler.model
+        self.correlation_time = checked_correlation_time(correlation_time)
+        self._decoding = Decoding(
+            sampler=sampler, n=n, candidates=candidates, seed=seed_or_new(seed)
+        )
         self._atoms: mda.Universe = None
         self._writer: Any = None
         self._n_written = 0
         self._is_closed = False
 
     def __enter__(self) -> "BackmapReporter":
-        """Give the reporter itself."""
+        """Return the reporter itself."""
         return self
 
     def __exit__(
@@ -119,14 +148,14 @@ class BackmapReporter:
         self.close()
 
     def __repr__(self) -> str:
-        """Give one line."""
+        """Return one line."""
         return (
             f"<BackmapReporter to {self.path.name!r} every {self.interval} steps, "
             f"{self._n_written} frames written>"
         )
 
     def describeNextReport(self, simulation: app.Simulation) -> dict[str, Any]:  # noqa: N802
-        """Tell OpenMM when the next report is due and what it needs.
+        """Return when the next report is due and what it needs.
 
         Parameters
         ----------
@@ -141,14 +170,28 @@ class BackmapReporter:
         Raises
         ------
         ValueError
-            If the particles are not the beads of the model, or the file is closed.
+            If the particles are not the beads of the model or those of the
+            backmapper's universe, or the file is closed.
         """
         if self._is_closed:
             raise ValueError(
                 f"`file` {str(self.path)!r} is closed already; take the reporter out "
                 "of simulation.reporters, or make a new one"
             )
-        n_particles = simulation.system.getNumParticles()
+        self._check_particles(simulation.system.getNumParticles())
+        steps = self.interval - simulation.currentStep % self.interval
+        return {"steps": steps, "periodic": False, "include": ["positions"]}
+
+    def _check_particles(self, n_particles: int) -> None:
+        if self._keeper is not None:
+            n_wanted = len(self._keeper.kept.universe.atoms)
+            if n_particles != n_wanted:
+                raise ValueError(
+                    f"`simulation` has {n_particles} particles but the universe of "
+                    f"`backmapper`, which keeps {len(self._keeper.kept)} of them, has "
+                    f"{n_wanted}; simulate these particles, in the same order"
+                )
+            return
         last = max(self.particles, default=0)
         if last >= n_particles:
             raise ValueError(
@@ -163,8 +206,6 @@ class BackmapReporter:
                 f"beads for {self.model.atom_table.describe()}; simulate molecules of "
                 "these beads, choose them with `particles`, or give another model"
             )
-        steps = self.interval - simulation.currentStep % self.interval
-        return {"steps": steps, "periodic": False, "include": ["positions"]}
 
     def report(self, simulation: app.Simulation, state: openmm.State) -> None:
         """Turn the beads into atoms and write them.
@@ -181,37 +222,30 @@ class BackmapReporter:
         ValueError
             If the model makes no atoms of the beads.
         """
-        positions = state.getPositions(asNumpy=True)._value * ANGSTROM_PER_NM
-        chosen = positions[list(self.particles)] if self.particles else positions
-        molecules = chosen.reshape(-1, self.model.mapping.n_beads, 3)
-        box = _box_of(simulation, state)
-        if box is not None:
-            molecules = made_whole(molecules, box)
-        number = simulation.currentStep // self.interval
-        made = self._sampler.sample_many(
-            molecules[None], np.array([number]), self.n_samples, self.seed
-        )[0]
-        if not np.isfinite(made).all():
+        beads = self._read(simulation, state)
+        try:
+            _, atoms = self._decoding_of(simulation).decode(beads)
+        except BadFrameError as error:
             raise ValueError(
                 f"`simulation` has beads at step {simulation.currentStep} of which the "
                 "model makes no atoms (not a number); they are too unlike what it was "
                 "trained on: look at the potential"
-            )
+            ) from error
         if self._atoms is None:
-            table = repeat(self.model.atom_table, len(molecules))
+            table = self._atom_table(beads.positions.shape[1])
             self._atoms = make_universe(table, np.zeros((1, table.n_atoms, 3)))
         timestep = self._atoms.trajectory.ts
-        timestep.dimensions = box
-        timestep.time = state.getTime().value_in_unit(unit.picosecond)
+        timestep.dimensions = beads.boxes[0] if beads.boxes.any() else None
+        timestep.time = float(beads.times[0])
         timestep.data["step"] = simulation.currentStep
         with warnings.catch_warnings():
             # The writers tell of columns that generated structures do not fill.
             warnings.simplefilter("ignore", UserWarning)
             if self._writer is None:
                 self._writer = self._open(simulation, timestep.time)
-            for structure in made:
+            for structure in atoms[0]:
                 timestep.frame = self._n_written
-                timestep.positions = structure.reshape(-1, 3)
+                timestep.positions = structure
                 self._writer.write(self._atoms.atoms)
                 self._n_written += 1
         _flush(self._writer)
@@ -224,6 +258,38 @@ class BackmapReporter:
             self._writer = None
             if self.path.suffix.lower() == ".pdb":
                 _drop_placeholder_box(self.path)
+
+    def _read(self, simulation: app.Simulation, state: openmm.State) -> BeadBlock:
+        """Read the beads as a block of one frame, with the number of the report."""
+        positions = state.getPositions(asNumpy=True)._value * ANGSTROM_PER_NM
+        chosen = positions[self.particles] if self.particles else positions
+        molecules = chosen.reshape(-1, self.model.mapping.n_beads, 3)
+        box = _box_of(simulation, state)
+        if box is not None:
+            molecules = made_whole(molecules, box)
+        kept = [] if self._keeper is None else self._keeper.kept.indices
+        time = state.getTime().value_in_unit(unit.picosecond)
+        return BeadBlock(
+            numbers=np.array([simulation.currentStep // self.interval]),
+            times=np.array([time]),
+            positions=molecules[None],
+            boxes=np.zeros((1, 6), np.float32) if box is None else box[None],
+            others=positions[None, np.asarray(kept, dtype=np.int64)],
+            skipped=[],
+        )
+
+    def _decoding_of(self, simulation: app.Simulation) -> Decoding:
+        """Return how structures are drawn, with the correlation time in reports."""
+        if self.correlation_time is None:
+            return self._decoding
+        step = simulation.integrator.getStepSize().value_in_unit(unit.picosecond)
+        correlation = self.correlation_time / (step * self.interval)
+        return replace(self._decoding, correlation=correlation)
+
+    def _atom_table(self, n_molecules: int) -> AtomTable:
+        if self._keeper is not None:
+            return self._keeper.atom_table
+        return repeat(self.model.atom_table, n_molecules)
 
     def _open(self, simulation: app.Simulation, time: float) -> Any:
         ending = self.path.suffix.lower()
@@ -252,18 +318,6 @@ def _flush(writer: Any) -> None:
         # The XDR library of MDAnalysis keeps a C stream and has no call to flush it;
         # this flushes all streams of the process.
         ctypes.CDLL(None).fflush(None)
-
-
-def _checked_positive(name: str, value: Any) -> int:
-    try:
-        number = 0 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise ValueError(
-            f"`{name}` is {value!r} but must be a whole number of at least 1"
-        )
-    return number
 
 
 def _checked_path(file: str | os.PathLike[str]) -> Path:

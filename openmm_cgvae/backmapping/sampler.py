@@ -1,4 +1,4 @@
-"""Atoms from beads as arrays: batched, seeded, with the beads kept exactly."""
+"""Sampler: structures drawn from a model in batches, seeded, the beads kept exactly."""
 
 import math
 from typing import SupportsIndex
@@ -6,6 +6,7 @@ from typing import SupportsIndex
 import numpy as np
 import torch
 
+from openmm_cgvae._runtime.arguments import checked_count
 from openmm_cgvae._runtime.threads import threads
 from openmm_cgvae.mapping.label_symmetry import LabelSymmetry
 from openmm_cgvae.model import CGVAE, Model
@@ -22,12 +23,12 @@ __all__ = ["Sampler"]
 # What is decoded at once should stay in the cache of a core, and calls should not cost
 # more than what is done in them: measured, see docs/speed.md. Beads of the decoder with
 # vectors have many times the numbers of others.
-BEADS_AT_ONCE, BEADS_WITH_VECTORS = 1024, 144
-ATOMS_AT_ONCE = 2**16
+_BEADS_AT_ONCE, _BEADS_WITH_VECTORS = 1024, 144
+_ATOMS_AT_ONCE = 2**16
 
 
 class Sampler:
-    """Run a model over many frames in batches.
+    """Draw structures of many frames from a model, in batches.
 
     Parameters
     ----------
@@ -37,8 +38,8 @@ class Sampler:
         Structures decoded at once; the result does not depend on it. By default as
         many as are fast.
     temperature : float
-        Factor on the noise of the latents: 1 draws from the model, 0 gives its single
-        most likely structure.
+        Sampling temperature, a factor on the noise of the latents: 1 draws from the
+        model, 0 gives its single most likely structure.
 
     Raises
     ------
@@ -51,8 +52,7 @@ class Sampler:
     ) -> None:
         if batch_size is None:
             batch_size = _fast_batch_size(model)
-        if batch_size < 1:
-            raise ValueError(f"`batch_size` is {batch_size} but must be at least 1")
+        self.batch_size = checked_count("batch_size", batch_size, "try 64")
         if not 0 <= temperature <= 1:
             raise ValueError(
                 f"`temperature` is {temperature} but must be from 0, the most likely "
@@ -61,7 +61,6 @@ class Sampler:
         self.temperature = float(temperature)
         self.model = model.eval()
         self.graph = model.graph()
-        self.batch_size = batch_size
         self.symmetry = LabelSymmetry()
         if model.config.methyl_labels == "canonical":
             self.symmetry = LabelSymmetry.of(model.atom_table, model.mapping)
@@ -81,7 +80,7 @@ class Sampler:
         Parameters
         ----------
         bead_positions : ndarray, shape (n_frames, n_beads, 3)
-            Bead centres [A].
+            Bead centres [Å].
         frames : ndarray of int, shape (n_frames,)
             Numbers of the frames, for the noise.
         n : int
@@ -92,7 +91,7 @@ class Sampler:
         Returns
         -------
         ndarray, shape (n_frames, n, n_atoms, 3)
-            Atom positions [A], float64.
+            Atom positions [Å], float64.
 
         Raises
         ------
@@ -119,7 +118,7 @@ class Sampler:
         Parameters
         ----------
         bead_positions : ndarray, shape (n_frames, n_molecules, n_beads, 3)
-            Bead centres [A].
+            Bead centres [Å].
         frames : ndarray of int, shape (n_frames,)
             Numbers of the frames, for the noise.
         n : int
@@ -127,13 +126,13 @@ class Sampler:
         seed : int
             Seed, at least 0 and less than 2**63.
         correlation : float, optional
-            Frames over which the noise of a sample forgets itself, see
-            `noise.correlated_noise`. By default frames are independent.
+            Latent correlation time [frames], over which the noise of a sample forgets
+            itself, see `noise.correlated_noise`. By default frames are independent.
 
         Returns
         -------
         ndarray, shape (n_frames, n, n_molecules, n_atoms, 3)
-            Atom positions [A], float64.
+            Atom positions [Å], float64.
 
         Raises
         ------
@@ -179,12 +178,12 @@ class Sampler:
         Parameters
         ----------
         positions : ndarray, shape (n_frames, n_atoms, 3)
-            Atom positions [A].
+            Atom positions [Å].
 
         Returns
         -------
         ndarray, shape (n_frames, n_atoms, 3)
-            What the model makes of them [A].
+            What the model makes of them [Å].
         """
         given = np.asarray(positions, dtype=np.float64)
         labelled, order = self.symmetry.canonical(given)
@@ -241,6 +240,6 @@ class Sampler:
 def _fast_batch_size(model: Model) -> int:
     """Choose how many structures are decoded at once."""
     has_vectors = isinstance(model, CGVAE) and model.config.decoder == "vectors"
-    n_beads = BEADS_WITH_VECTORS if has_vectors else BEADS_AT_ONCE
+    n_beads = _BEADS_WITH_VECTORS if has_vectors else _BEADS_AT_ONCE
     mapping = model.mapping
-    return max(1, min(n_beads // mapping.n_beads, ATOMS_AT_ONCE // mapping.n_atoms))
+    return max(1, min(n_beads // mapping.n_beads, _ATOMS_AT_ONCE // mapping.n_atoms))

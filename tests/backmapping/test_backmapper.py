@@ -365,7 +365,7 @@ class TestRun:
         names = []
         for size in (256, 4):
             monkeypatch.setattr(
-                "openmm_cgvae.backmapping.backmapper.N_FRAMES_READ_AT_ONCE", size
+                "openmm_cgvae.backmapping.streaming.job._N_FRAMES_READ_AT_ONCE", size
             )
             names.append(
                 backmapper.run(output=tmp_path / f"{size}.xtc", progress=False)
@@ -422,7 +422,7 @@ class TestRun:
     @pytest.mark.parametrize("old", [None, b"something older"])
     def test_nothing_is_half_written(self, model, tmp_path, old, monkeypatch):
         monkeypatch.setattr(
-            "openmm_cgvae.backmapping.backmapper.N_FRAMES_READ_AT_ONCE", 2
+            "openmm_cgvae.backmapping.streaming.job._N_FRAMES_READ_AT_ONCE", 2
         )
         where = np.tile(dipeptide.beads().atoms.positions, (6, 1, 1))
         where[4, 0] = np.nan

@@ -17,15 +17,18 @@ from typing import Any, TypeAlias
 
 from MDAnalysis.analysis.backends import BackendBase
 
+from openmm_cgvae._runtime.arguments import checked_count
 from openmm_cgvae.backmapping.streaming.job import Job, make_block
+
+__all__ = ["Backend", "check_backend", "finished_blocks"]
 
 # A name, a dask.distributed.Client, or a backend of MDAnalysis.
 Backend: TypeAlias = Any
 
-NAMES = ("serial", "multiprocessing", "dask")
+_NAMES = ("serial", "multiprocessing", "dask")
 # Blocks handed out for each worker at a time: enough that none waits, and few, since
 # those that are done early wait on disk for the ones before them.
-BLOCKS_PER_WORKER = 4
+_BLOCKS_PER_WORKER = 4
 
 
 def check_backend(backend: Backend, n_workers: int | None) -> None:
@@ -42,17 +45,14 @@ def check_backend(backend: Backend, n_workers: int | None) -> None:
     --------
     >>> check_backend("serial", None)
     """
-    is_known = backend in NAMES if isinstance(backend, str) else _is_object(backend)
+    is_known = backend in _NAMES if isinstance(backend, str) else _is_object(backend)
     if not is_known:
         raise ValueError(
             f"`backend` is {backend!r} but must be 'serial', 'multiprocessing', "
             "'dask', a dask.distributed.Client or a backend of MDAnalysis"
         )
-    if n_workers is not None and (isinstance(n_workers, bool) or n_workers < 1):
-        raise ValueError(
-            f"`n_workers` is {n_workers} but must be at least 1; leave it out to have "
-            "one for every core"
-        )
+    if n_workers is not None:
+        checked_count("n_workers", n_workers, "leave it out to have one for every core")
     if backend == "dask":
         try:
             import dask.multiprocessing  # noqa: F401, PLC0415
@@ -99,7 +99,7 @@ def finished_blocks(
         return
     try:
         if isinstance(backend, str):
-            yield from _by_processes(make, blocks, backend, n_workers or n_cores())
+            yield from _by_processes(make, blocks, backend, n_workers or _n_cores())
         else:
             n_threads = sum(backend.nthreads().values())
             with backend.get_executor(pure=False) as executor:
@@ -117,7 +117,7 @@ def _here(job: Job, blocks: Sequence[int]) -> Iterator[int]:
         yield block
 
 
-def n_cores() -> int:
+def _n_cores() -> int:
     """Count the cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -153,7 +153,7 @@ def _by_mdanalysis(
 
 
 def _rounds(blocks: Sequence[int], n_workers: int) -> Iterator[Sequence[int]]:
-    n_each = n_workers * BLOCKS_PER_WORKER
+    n_each = n_workers * _BLOCKS_PER_WORKER
     for start in range(0, len(blocks), n_each):
         yield blocks[start : start + n_each]
 
@@ -165,7 +165,7 @@ def _as_completed(
     running: set[Future] = set()
     try:
         while True:
-            while len(running) < n_workers * BLOCKS_PER_WORKER:
+            while len(running) < n_workers * _BLOCKS_PER_WORKER:
                 block = next(waiting, None)
                 if block is None:
                     break

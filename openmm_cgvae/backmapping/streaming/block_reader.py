@@ -1,7 +1,6 @@
 """Blocks of frames of beads, without a Timestep for each where a format allows it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -16,41 +15,26 @@ from MDAnalysis.lib.formats.libmdaxdr import TRRFile, XTCFile
 from MDAnalysis.lib.mdamath import triclinic_box
 from MDAnalysis.units import get_conversion_factor
 
-from openmm_cgvae.backmapping.bead_reader import BadFrameError, Beads, made_whole
+from openmm_cgvae.backmapping.bead_reader import (
+    BadFrameError,
+    BeadBlock,
+    Beads,
+    made_whole,
+)
 
-FILES = {XTCReader: XTCFile, TRRReader: TRRFile}
+__all__ = [
+    "BlockReader",
+    "about_torn_end",
+    "check_not_read",
+    "chosen_frames",
+    "distinct_rows",
+]
 
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class BeadBlock:
-    """The beads of many frames.
-
-    Parameters
-    ----------
-    numbers : ndarray of int, shape (n_frames,)
-        Numbers of the frames in their trajectory.
-    times : ndarray, shape (n_frames,)
-        Their times [ps].
-    positions : ndarray of float64, shape (n_frames, n_molecules, n_beads, 3)
-        Bead centres, every molecule whole [A].
-    boxes : ndarray of float32, shape (n_frames, 6)
-        Unit cells [A, degrees], zero where there is none.
-    others : ndarray of float64, shape (n_frames, n_others, 3)
-        What is kept beside the molecules [A].
-    skipped : list of (int, str)
-        Bad frames that were left out, and why.
-    """
-
-    numbers: np.ndarray
-    times: np.ndarray
-    positions: np.ndarray
-    boxes: np.ndarray
-    others: np.ndarray
-    skipped: list[tuple[int, str]]
+_FILES = {XTCReader: XTCFile, TRRReader: TRRFile}
 
 
 class BlockReader:
-    """Reads the beads of many frames at once.
+    """Read the beads of many frames at once.
 
     XTC and TRR files are read by MDAnalysis's file objects, since its reader takes
     several times as long to fill a timestep as to read a small frame. All else, and
@@ -74,7 +58,7 @@ class BlockReader:
         self.beads = beads
         trajectory = beads.group.universe.trajectory
         self._is_direct = (
-            type(trajectory) in FILES
+            type(trajectory) in _FILES
             and trajectory.convert_units
             and not trajectory.transformations
             and not len(beads.others)
@@ -112,21 +96,7 @@ class BlockReader:
                 if not skips:
                     raise
                 skipped.append((number, str(error)))
-        shape = (len(frames), self.beads.n_molecules, self.beads.n_beads, 3)
-        boxes = np.zeros((len(frames), 6), dtype=np.float32)
-        for box, frame in zip(boxes, frames, strict=True):
-            if frame.box is not None:
-                box[:] = frame.box
-        return BeadBlock(
-            numbers=np.array([frame.number for frame in frames], dtype=np.int64),
-            times=np.array([frame.time for frame in frames]),
-            positions=np.array([frame.positions for frame in frames]).reshape(shape),
-            boxes=boxes,
-            others=np.array([frame.others for frame in frames]).reshape(
-                len(frames), len(self.beads.others), 3
-            ),
-            skipped=skipped,
-        )
+        return self.beads.block_of(frames, skipped)
 
     def _directly(self, numbers: Sequence[int]) -> BeadBlock | None:
         """Read frames from the file, or None if the reader has to say what is bad."""
@@ -179,7 +149,7 @@ class BlockReader:
     @cached_property
     def _file(self) -> Any:
         trajectory = self.beads.group.universe.trajectory
-        return FILES[type(trajectory)](trajectory.filename)
+        return _FILES[type(trajectory)](trajectory.filename)
 
     def _whole(
         self, positions: np.ndarray, boxes: np.ndarray, box_of_frame: np.ndarray
@@ -205,8 +175,47 @@ class BlockReader:
         )
 
 
+def chosen_frames(
+    trajectory: ProtoReader, chosen: slice, *, skips: bool
+) -> tuple[range, str]:
+    """Find the frames to be backmapped.
+
+    Parameters
+    ----------
+    trajectory : MDAnalysis reader
+        The trajectory of the beads.
+    chosen : slice
+        Which frames.
+    skips : bool
+        Whether bad frames are left out; otherwise they are errors.
+
+    Returns
+    -------
+    frames : range
+        Numbers of the frames.
+    torn : str
+        A sentence if a piece of a frame behind them is left out, otherwise nothing.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or a piece of a frame that is not left out.
+    """
+    frames = range(int(trajectory.n_frames))[chosen]
+    if not len(frames):
+        raise ValueError(
+            f"`start`, `stop`, `step` are {chosen.start}, {chosen.stop}, "
+            f"{chosen.step}, which is no frame of {trajectory.n_frames}; choose frames "
+            "that exist"
+        )
+    torn = "" if chosen.stop is not None else about_torn_end(trajectory)
+    if torn and not skips:
+        raise ValueError(torn)
+    return frames, torn
+
+
 def about_torn_end(trajectory: ProtoReader) -> str:
-    """Say so if a file ends in the middle of a frame, as a killed program leaves it.
+    """Find whether a file ends in the middle of a frame, as a killed program leaves it.
 
     MDAnalysis passes over such an end without a word.
 
@@ -222,7 +231,7 @@ def about_torn_end(trajectory: ProtoReader) -> str:
         one, otherwise nothing.
     """
     trajectory = getattr(trajectory, "source", trajectory)
-    kind = FILES.get(type(trajectory))
+    kind = _FILES.get(type(trajectory))
     if kind is None or not trajectory.n_frames:
         return ""
     path, n_frames = Path(trajectory.filename), trajectory.n_frames
@@ -273,7 +282,7 @@ def check_not_read(universe: mda.Universe, outputs: Iterable[Path]) -> None:
 
 
 def distinct_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give the rows of a table without repetition, and which of them each row is.
+    """Return the rows of a table without repetition, and which of them each row is.
 
     Parameters
     ----------

@@ -10,9 +10,12 @@ from MDAnalysis.lib.formats.libmdaxdr import TRRFile, XTCFile
 from MDAnalysis.lib.mdamath import triclinic_vectors
 from MDAnalysis.units import get_conversion_factor
 
-from openmm_cgvae.backmapping.streaming.block_reader import BeadBlock, distinct_rows
+from openmm_cgvae.backmapping.bead_reader import BeadBlock
+from openmm_cgvae.backmapping.streaming.block_reader import distinct_rows
 
-XTC_PRECISION = 1000.0  # steps in a nm, the writer's default
+__all__ = ["write_block"]
+
+_XTC_PRECISION = 1000.0  # steps in a nm, the writer's default
 
 
 def write_block(
@@ -32,7 +35,7 @@ def write_block(
     block : BeadBlock
         Number, time and box of every frame.
     atoms : ndarray, shape (n_frames, n, n_atoms, 3)
-        Structures, n for each frame [A].
+        Structures, n for each frame [Å].
     dt : float or None
         Time between frames, for formats that do not have a time for each [ps].
 
@@ -44,7 +47,7 @@ def write_block(
     if file_format == "xtc":
         with XTCFile(str(path), "w") as file:
             for where, box, step, time in _native(block, atoms):
-                file.write(where, box, step, time, XTC_PRECISION)
+                file.write(where, box, step, time, _XTC_PRECISION)
     elif file_format == "trr":
         n_atoms = atoms.shape[-2]
         with TRRFile(str(path), "w") as file:

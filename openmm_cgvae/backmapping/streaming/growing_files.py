@@ -5,15 +5,11 @@ import shutil
 import struct
 from pathlib import Path
 
-# Formats whose files are a row of frames, so that blocks can be put one behind the
-# other; others are made from the last of these when all is there.
-ROWS_OF_FRAMES = ("xtc", "dcd", "trr")
-INTERMEDIATE = "trr"
-SAMPLE_FIELD = "{sample}"
+__all__ = ["append_part", "cut", "settle", "size_of"]
 
-COPIED_AT_ONCE = 2**22  # bytes
-DCD_HEADER_RECORDS = 3
-DCD_N_FRAMES_OFFSET = 8  # bytes, behind the length of the first record and "CORD"
+_COPIED_AT_ONCE = 2**22  # bytes
+_DCD_HEADER_RECORDS = 3
+_DCD_N_FRAMES_OFFSET = 8  # bytes, behind the length of the first record and "CORD"
 
 
 def append_part(whole: Path, part: Path, n_frames: int) -> None:
@@ -43,10 +39,10 @@ def append_part(whole: Path, part: Path, n_frames: int) -> None:
     with whole.open("ab") as target, part.open("rb") as source:
         if is_dcd and target.tell():
             source.seek(_dcd_header_length(source.read(2**16)))
-        shutil.copyfileobj(source, target, COPIED_AT_ONCE)
+        shutil.copyfileobj(source, target, _COPIED_AT_ONCE)
     if is_dcd:
         with whole.open("r+b") as target:
-            target.seek(DCD_N_FRAMES_OFFSET)
+            target.seek(_DCD_N_FRAMES_OFFSET)
             target.write(struct.pack("<i", n_frames))
 
 
@@ -88,41 +84,13 @@ def cut(whole: Path, n_bytes: int) -> bool:
 
 
 def size_of(whole: Path) -> int:
-    """Give the size of a file [bytes], 0 if it is not there."""
+    """Return the size of a file [bytes], 0 if it is not there."""
     return whole.stat().st_size if whole.is_file() else 0
 
 
 def _dcd_header_length(start: bytes) -> int:
     """Add up the records in front of the frames; each has its length on both sides."""
     place = 0
-    for _ in range(DCD_HEADER_RECORDS):
+    for _ in range(_DCD_HEADER_RECORDS):
         place += struct.unpack_from("<i", start, place)[0] + 8
     return place
-
-
-def files_of(path: Path, n: int) -> list[Path]:
-    """Give the file, or one for each sample index if the name asks for it.
-
-    Parameters
-    ----------
-    path : Path
-        The name, perhaps with ``{sample}``.
-    n : int
-        Samples.
-
-    Returns
-    -------
-    list of Path
-        The files.
-
-    Examples
-    --------
-    >>> [path.name for path in files_of(Path("atoms-{sample}.xtc"), 2)]
-    ['atoms-0.xtc', 'atoms-1.xtc']
-    """
-    if SAMPLE_FIELD not in path.name:
-        return [path]
-    return [
-        path.with_name(path.name.replace(SAMPLE_FIELD, str(sample)))
-        for sample in range(n)
-    ]

@@ -17,7 +17,6 @@ from tqdm.auto import tqdm
 
 from openmm_cgvae.backmapping.streaming.backends import Backend, finished_blocks
 from openmm_cgvae.backmapping.streaming.growing_files import (
-    ROWS_OF_FRAMES,
     append_part,
     cut,
     settle,
@@ -27,8 +26,10 @@ from openmm_cgvae.backmapping.streaming.job import Job, write_text
 from openmm_cgvae.model import Model
 from openmm_cgvae.structures.export.universes import make_universe, structure_writer
 
-FORMAT = 1
-PROGRESS_FILE = "progress.json"
+__all__ = ["Progress", "WrittenTrajectory", "backmap_frames"]
+
+_FORMAT = 1
+_PROGRESS_FILE = "progress.json"
 # A run that fails sooner than this leaves nothing behind that is worth continuing.
 SECONDS_WORTH_KEEPING = 5.0
 # So much work may be lost if a run is killed; to wait for the disk after every block
@@ -85,12 +86,7 @@ class Progress:
 
 
 def backmap_frames(
-    job: Job,
-    outputs: list[Path],
-    backend: Backend,
-    n_workers: int | None,
-    *,
-    shows_progress: bool,
+    job: Job, backend: Backend, n_workers: int | None, *, shows_progress: bool
 ) -> WrittenTrajectory:
     """Run a job, or what is left of it, and put its files where they belong.
 
@@ -98,10 +94,8 @@ def backmap_frames(
     ----------
     job : Job
         What is to be done; its folder is made, and removed at the end.
-    outputs : list of Path
-        The files, one or one for each sample index.
     backend : str, Client or BackendBase
-        Where the blocks are made.
+        Where the blocks are backmapped.
     n_workers : int or None
         Number of processes.
     shows_progress : bool
@@ -120,13 +114,13 @@ def backmap_frames(
         If an unfinished run with other settings is in the way, or no frame was good.
     """
     with _only_run(job):
-        return _backmap(job, outputs, backend, n_workers, shows_progress=shows_progress)
+        return _backmap(job, backend, n_workers, shows_progress=shows_progress)
 
 
 @contextmanager
 def _only_run(job: Job) -> Iterator[None]:
     """Keep other runs away from the files; a run that is killed lets go of them."""
-    folder = job.folder
+    folder = job.files.folder
     lock = FileLock(folder.with_name(f".{folder.name}.lock"))
     try:
         lock.acquire(timeout=0)
@@ -144,16 +138,11 @@ def _only_run(job: Job) -> Iterator[None]:
 
 
 def _backmap(
-    job: Job,
-    outputs: list[Path],
-    backend: Backend,
-    n_workers: int | None,
-    *,
-    shows_progress: bool,
+    job: Job, backend: Backend, n_workers: int | None, *, shows_progress: bool
 ) -> WrittenTrajectory:
     started = time.monotonic()
-    is_new = not (job.folder / PROGRESS_FILE).is_file()
-    progress = _begin(job, outputs)
+    is_new = not (job.files.folder / _PROGRESS_FILE).is_file()
+    progress = _begin(job)
     bar = tqdm(
         total=len(job.frames),
         initial=min(progress.n_blocks * job.frames_per_block, len(job.frames)),
@@ -166,22 +155,23 @@ def _backmap(
             _make_all(job, progress, backend, n_workers, bar)
     except Exception as error:
         if is_new and time.monotonic() - started < SECONDS_WORTH_KEEPING:
-            shutil.rmtree(job.folder)
+            shutil.rmtree(job.files.folder)
         else:
             error.add_note(
-                f"{progress.n_frames} frames are in {_so_far(job, 0)}; run again with "
-                "the same settings to go on from there"
+                f"{progress.n_frames} frames are in {job.files.growing(0)}; run again "
+                "with the same settings to go on from there"
             )
         raise
     if progress.n_frames == 0:
-        shutil.rmtree(job.folder)
+        shutil.rmtree(job.files.folder)
         raise ValueError(
             f"`universe` has no good frame among {len(job.frames)}, the first is: "
             f"{progress.skipped[0][1]}"
         )
+    outputs = job.files.outputs
     for file, output in enumerate(outputs):
-        _finish(job, _so_far(job, file), output, progress.n_frames)
-    shutil.rmtree(job.folder)
+        _finish(job, job.files.growing(file), output, progress.n_frames)
+    shutil.rmtree(job.files.folder)
     written = WrittenTrajectory(outputs[0])
     written.files = tuple(outputs)
     written.n_frames = progress.n_frames
@@ -190,21 +180,21 @@ def _backmap(
     return written
 
 
-def _begin(job: Job, outputs: list[Path]) -> Progress:
-    """Take up what an earlier run with the same settings left, or begin."""
-    settings = _settings(job, outputs)
-    job.folder.mkdir(exist_ok=True)
-    path = job.folder / PROGRESS_FILE
+def _begin(job: Job) -> Progress:
+    """Read what an earlier run with the same settings left, or begin anew."""
+    settings = _settings(job)
+    job.files.folder.mkdir(exist_ok=True)
+    path = job.files.folder / _PROGRESS_FILE
     if path.is_file():
         progress = Progress(**json.loads(path.read_text(encoding="utf-8")))
-        _check_settings(progress.settings, settings, job.folder)
-        files = [_so_far(job, file) for file in range(job.n_files)]
+        _check_settings(progress.settings, settings, job.files.folder)
+        files = [job.files.growing(file) for file in range(job.files.n_files)]
         if all(map(cut, files, progress.n_bytes)):
             progress.skipped = [(frame, why) for frame, why in progress.skipped]
             return progress
-    shutil.rmtree(job.folder)
-    job.folder.mkdir()
-    progress = Progress(settings, 0, 0, [0] * job.n_files, [])
+    shutil.rmtree(job.files.folder)
+    job.files.folder.mkdir()
+    progress = Progress(settings, 0, 0, [0] * job.files.n_files, [])
     _save(job, progress)
     return progress
 
@@ -216,7 +206,7 @@ def _make_all(
     missing = [
         block
         for block in range(progress.n_blocks, job.n_blocks)
-        if not job.note(block).is_file()
+        if not job.files.note(block).is_file()
     ]
     try:
         _append_ready(job, progress, bar)
@@ -232,42 +222,42 @@ def _make_all(
 
 def _append_ready(job: Job, progress: Progress, bar: tqdm) -> None:
     """Put the blocks that are next behind the others."""
-    while progress.n_blocks < job.n_blocks and job.note(progress.n_blocks).is_file():
+    files = job.files
+    growing = [files.growing(file) for file in range(files.n_files)]
+    while progress.n_blocks < job.n_blocks and files.note(progress.n_blocks).is_file():
         block = progress.n_blocks
-        note = json.loads(job.note(block).read_text(encoding="utf-8"))
-        parts = [job.part(block, file) for file in range(job.n_files)]
+        note = json.loads(files.note(block).read_text(encoding="utf-8"))
+        parts = [files.part(block, file) for file in range(files.n_files)]
         progress.n_frames += note["n_frames"]
         if note["n_frames"]:
-            n_written = progress.n_frames * job.n // job.n_files
-            for file, part in enumerate(parts):
-                append_part(_so_far(job, file), part, n_written)
+            n_written = progress.n_frames * job.decoding.n // files.n_files
+            for whole, part in zip(growing, parts, strict=True):
+                append_part(whole, part, n_written)
         progress.n_blocks += 1
-        progress.n_bytes = [size_of(_so_far(job, file)) for file in range(job.n_files)]
+        progress.n_bytes = [size_of(whole) for whole in growing]
         progress.skipped += [(frame, why) for frame, why in note["skipped"]]
-        for path in (*parts, job.note(block)):
+        for path in (*parts, files.note(block)):
             path.unlink(missing_ok=True)
         bar.update(len(job.frames_of(block)))
 
 
 def _save(job: Job, progress: Progress) -> None:
-    for file in range(job.n_files):
-        settle(_so_far(job, file))
-    write_text(job.folder / PROGRESS_FILE, json.dumps(asdict(progress), indent=1))
-
-
-def _so_far(job: Job, file: int) -> Path:
-    return job.folder / f"so-far-{file}.{job.format}"
+    for file in range(job.files.n_files):
+        settle(job.files.growing(file))
+    write_text(
+        job.files.folder / _PROGRESS_FILE, json.dumps(asdict(progress), indent=1)
+    )
 
 
 def _finish(job: Job, whole: Path, output: Path, n_frames: int) -> None:
     """Move a file to its place, or write it in the format that is wanted."""
-    if output.suffix[1:].lower() in ROWS_OF_FRAMES:
+    if not job.files.is_converted:
         whole.replace(output)
         return
     table = job.atom_table
     atoms = make_universe(table, np.zeros((1, table.n_atoms, 3)))
     timestep = atoms.trajectory.ts
-    n_structures = n_frames * job.n // job.n_files
+    n_structures = n_frames * job.decoding.n // job.files.n_files
     with (
         structure_writer(table.n_atoms, output, n_structures, "output") as writer,
         mda.coordinates.TRR.TRRReader(str(whole)) as reader,
@@ -280,18 +270,18 @@ def _finish(job: Job, whole: Path, output: Path, n_frames: int) -> None:
             writer.write(atoms.atoms)
 
 
-def _settings(job: Job, outputs: list[Path]) -> dict[str, Any]:
-    group = job.beads.group
+def _settings(job: Job) -> dict[str, Any]:
+    group, decoding = job.beads.group, job.decoding
     return {
-        "format": FORMAT,
-        "model": _digest(job.model),
-        "outputs": [output.name for output in outputs],
+        "format": _FORMAT,
+        "model": _digest(decoding.sampler.model),
+        "outputs": [output.name for output in job.files.outputs],
         "frames": [job.frames.start, job.frames.stop, job.frames.step],
-        "n": job.n,
-        "candidates": job.candidates,
-        "seed": job.seed,
-        "correlation": job.correlation,
-        "temperature": job.temperature,
+        "n": decoding.n,
+        "candidates": decoding.candidates,
+        "seed": decoding.seed,
+        "correlation": decoding.correlation,
+        "temperature": decoding.sampler.temperature,
         "beads": hashlib.sha256(group.indices.tobytes()).hexdigest(),
         "kept": hashlib.sha256(job.beads.others.indices.tobytes()).hexdigest(),
         "trajectory": [
@@ -299,7 +289,7 @@ def _settings(job: Job, outputs: list[Path]) -> dict[str, Any]:
             len(group.universe.atoms),
         ],
         "frames_per_block": job.frames_per_block,
-        "batch_size": job.batch_size,
+        "batch_size": decoding.sampler.batch_size,
     }
 
 

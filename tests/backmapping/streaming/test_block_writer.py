@@ -2,7 +2,7 @@ import MDAnalysis as mda
 import numpy as np
 import pytest
 
-from openmm_cgvae.backmapping.streaming.block_reader import BeadBlock
+from openmm_cgvae.backmapping.bead_reader import BeadBlock
 from openmm_cgvae.backmapping.streaming.block_writer import write_block
 
 N_FRAMES, N_ATOMS = 5, 12

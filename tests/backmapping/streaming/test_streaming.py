@@ -12,7 +12,6 @@ import torch
 from filelock import FileLock
 from MDAnalysis.analysis.backends import BackendMultiprocessing
 
-from openmm_cgvae.backmapping import backmapper as room
 from openmm_cgvae.backmapping.backmapper import Backmapper
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.backmapping.streaming import job as job_room
@@ -30,7 +29,7 @@ def model():
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(room, "N_FRAMES_READ_AT_ONCE", FRAMES_PER_BLOCK)
+    monkeypatch.setattr(job_room, "_N_FRAMES_READ_AT_ONCE", FRAMES_PER_BLOCK)
     monkeypatch.setattr(run_room, "SECONDS_BETWEEN_SAVES", 0.0)
 
 
@@ -406,12 +405,12 @@ import sys
 sys.path.insert(0, {tests!r})
 import dipeptide
 from openmm_cgvae.backmapping import backmapper
-from openmm_cgvae.backmapping.streaming import resumable_run as run
-backmapper.N_FRAMES_READ_AT_ONCE = 5
+from openmm_cgvae.backmapping.streaming import job, resumable_run as run
+job._N_FRAMES_READ_AT_ONCE = 5
 run.SECONDS_BETWEEN_SAVES = 0.0
 save = run._save
-def slowly(job, progress):
-    save(job, progress)
+def slowly(running, progress):
+    save(running, progress)
     if progress.n_blocks == 1:
         print("ready", flush=True)
         sys.stdin.read()
