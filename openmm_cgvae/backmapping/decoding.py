@@ -50,10 +50,12 @@ class Decoding:
     Examples
     --------
     >>> import MDAnalysis as mda
-    >>> from openmm_cgvae import Backmapper, load_model
+    >>> from openmm_cgvae import coarse_grain, load_model
     >>> from openmm_cgvae.backmapping.bead_reader import Beads
+    >>> from openmm_cgvae.data import data_path
     >>> model = load_model("alanine-dipeptide-3")
-    >>> beads = Beads(mda.Universe.empty(3, trajectory=True).atoms, 3)
+    >>> atoms = mda.Universe(str(data_path("alanine-dipeptide.pdb")))
+    >>> beads = Beads(coarse_grain(atoms, model.mapping).atoms, 3)
     >>> decoding = Decoding(sampler=Sampler(model), n=4, seed=1)
     >>> _, atoms = decoding.decode(beads.block_of([beads.read()]))
     >>> atoms.shape
@@ -137,7 +139,7 @@ def checked_correlation_time(time: float | None) -> float | None:
 
     Examples
     --------
-    >>> checked_correlation_time(5)
+    >>> checked_correlation_time(5.0)
     5.0
     """
     if time is None:

@@ -325,6 +325,12 @@ def test_a_closed_file_is_closed(backmapper, tmp_path):
         ({"n": 0}, ValueError, "`n` is 0 but must be a whole number of at least 1"),
         ({"n": True}, ValueError, "`n` is True but must be a whole number"),
         ({"seed": -1}, ValueError, "`seed` is -1 but must be"),
+        ({"candidates": 0}, ValueError, "`candidates` is 0 but must be"),
+        (
+            {"correlation_time": 0.0},
+            ValueError,
+            "`correlation_time` is 0.0 ps but must",
+        ),
         ({"file": "a.foo"}, ValueError, "a.foo' but MDAnalysis writes no traj"),
         ({"file": "a.gro"}, ValueError, "a.gro' but MDAnalysis writes no traj"),
         ({"file": "atoms"}, ValueError, "atoms' but MDAnalysis writes no traj"),
@@ -336,6 +342,97 @@ def test_impossible_options_are_refused(backmapper, tmp_path, options, error, se
     given["file"] = tmp_path / given["file"]
     with pytest.raises(error, match=sentence):
         BackmapReporter(**given)
+
+
+def crowded(n_others):
+    """Two frames of two molecules that are close, behind other particles."""
+    one = beads("residues")
+    frames = np.array([one.trajectory[k].positions.copy() for k in range(4)])
+    molecules = frames.reshape(2, 2, 3, 3) + np.array([[0, 0, 0], [4, 0, 0]])[:, None]
+    others = np.full((2, n_others, 3), 30.0) + np.arange(n_others)[:, None]
+    positions = np.concatenate([others, molecules.reshape(2, 6, 3)], axis=1)
+    n = n_others + 6
+    universe = mda.Universe.empty(n, n, atom_resindex=range(n))
+    universe.add_TopologyAttr("names", ["ION"] * n_others + ["RES"] * 6)
+    residues = ["ION"] * n_others + ["ACE", "ALA", "NME"] * 2
+    universe.add_TopologyAttr("resnames", residues)
+    universe.load_new(positions.astype(np.float32))
+    return universe
+
+
+def reported(universe, path, backmapper, **options):
+    """The structures of a report while the beads stand still in frame 1."""
+    simulation = running(len(universe.atoms))
+    simulation.integrator.setStepSize(1e-9)
+    start = universe.trajectory[1].positions.astype(float) / 10
+    simulation.context.setPositions(start)
+    with BackmapReporter(path, 1, backmapper, **options) as report:
+        simulation.reporters.append(report)
+        simulation.step(1)
+    made = mda.Universe.empty(len(report._atoms.atoms), trajectory=True)
+    made.load_new(str(path))
+    return np.array([ts.positions.copy() for ts in made.trajectory])
+
+
+@pytest.mark.parametrize(
+    ("made", "drawn"),
+    [
+        ({}, {}),
+        ({"temperature": 0.0}, {}),
+        ({"temperature": 0.5, "batch_size": 4}, {}),
+        ({}, {"candidates": 3}),
+        ({}, {"correlation_time": 5.0}),
+        ({"unknown": "keep"}, {"candidates": 2}),
+    ],
+)
+def test_a_report_has_the_samples_of_its_backmapper(tmp_path, made, drawn):
+    universe = crowded(n_others=2 if "unknown" in made else 0)
+    universe.trajectory[1]
+    backmapper = Backmapper(universe, untrained("residues"), **made)
+    wanted = backmapper.sample(n=3, seed=4, **drawn).positions_angstrom
+    if "correlation_time" in drawn:  # in reports of 1e-9 ps, not in frames of 1 ps
+        drawn = {"correlation_time": 5e-9}
+    atoms = reported(universe, tmp_path / "a.trr", backmapper, n=3, seed=4, **drawn)
+    np.testing.assert_allclose(atoms, wanted, atol=1e-3)
+
+
+def test_at_temperature_0_all_samples_are_one_structure(tmp_path):
+    universe = crowded(n_others=0)
+    model = untrained("residues", methyl_labels="as_given")
+    cold, warm = (Backmapper(universe, model, temperature=t) for t in (0.0, 1.0))
+    atoms = reported(universe, tmp_path / "cold.trr", cold, n=4)
+    np.testing.assert_allclose(atoms, atoms[:1].repeat(4, axis=0), atol=1e-5)
+    atoms = reported(universe, tmp_path / "warm.trr", warm, n=4)
+    assert np.abs(atoms - atoms[:1])[1:].max(axis=(1, 2)).min() > 1e-2
+
+
+def test_no_batch_is_larger_than_the_backmappers(tmp_path, monkeypatch):
+    sizes, original = [], Sampler._decode
+
+    def note(self, positions, noise):
+        sizes.append(len(positions))
+        return original(self, positions, noise)
+
+    monkeypatch.setattr(Sampler, "_decode", note)
+    universe = crowded(n_others=0)
+    backmapper = Backmapper(universe, untrained("residues"), batch_size=4)
+    reported(universe, tmp_path / "a.trr", backmapper, n=5)
+    assert sum(sizes) == 10
+    assert max(sizes) <= 4
+
+
+def test_kept_particles_need_those_of_the_universe(tmp_path):
+    universe = crowded(n_others=2)
+    backmapper = Backmapper(universe, untrained("residues"), unknown="keep")
+    with pytest.raises(ValueError, match="`particles` chooses the beads, but `backma"):
+        BackmapReporter(tmp_path / "a.xtc", 5, backmapper, particles=range(2, 8))
+    simulation = running(n_beads=6)
+    simulation.reporters.append(BackmapReporter(tmp_path / "a.xtc", 5, backmapper))
+    with pytest.raises(
+        ValueError, match="has 6 particles but the universe of .* has 8"
+    ):
+        simulation.step(5)
+    assert not list(tmp_path.iterdir())
 
 
 def test_it_runs_the_circle_from_a_mapped_frame(tmp_path):
