@@ -5,10 +5,11 @@ import torch
 @pytest.fixture
 def double_precision():
     """Make models and toys in float64."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
+    # Not at the top: shapes are checked in what is imported after this file.
+    from openmm_cgvae.testing import in_double_precision
+
+    with in_double_precision():
+        yield
 
 
 @pytest.fixture(autouse=True)

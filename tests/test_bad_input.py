@@ -12,7 +12,6 @@ import tempfile
 import warnings
 from pathlib import Path
 
-import dipeptide
 import MDAnalysis as mda
 import numpy as np
 import pytest
@@ -31,6 +30,7 @@ from openmm_cgvae.mapping import schemes
 from openmm_cgvae.mapping.schemes import residues
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.atom_matching import match_atoms
+from openmm_cgvae.testing import dipeptide
 
 pytestmark = pytest.mark.filterwarnings("ignore:ATOMIC_NUMBER record not found")
 

@@ -7,7 +7,6 @@ unharmed; no memory beyond the file's own size, nothing executed.
 import json
 import tracemalloc
 
-import dipeptide
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model.checkpoint import load_file, read_header, save_model
+from openmm_cgvae.testing import dipeptide
 
 pytestmark = pytest.mark.slow
 

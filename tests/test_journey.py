@@ -1,6 +1,5 @@
 """The whole road once, every step taking what the step before gave."""
 
-import dipeptide
 import MDAnalysis as mda
 import numpy as np
 import pytest
@@ -8,6 +7,7 @@ from openmm import unit
 
 from openmm_cgvae import Backmapper, coarse_grain, load_model, save_model, train
 from openmm_cgvae.mapping.schemes import residues
+from openmm_cgvae.testing import dipeptide
 
 N_FRAMES = 400
 N_SAMPLES = 3

@@ -15,11 +15,11 @@ import sys
 import time
 from pathlib import Path
 
-import dipeptide
 import MDAnalysis as mda
 import pytest
 
 from openmm_cgvae.model.checkpoint import read_header
+from openmm_cgvae.testing import dipeptide
 
 pytestmark = [
     pytest.mark.slow,

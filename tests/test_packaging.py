@@ -70,7 +70,7 @@ class TestRequirements:
             for line in text_of("constraints.txt").splitlines()
             if line.strip()
         }
-        needed = requirements("plots", "docs", "view", "test")
+        needed = requirements("plots", "docs", "view", "test", "testing")
         assert needed.keys() - pins.keys() == set()
         for name, need in needed.items():
             (pin,) = pins[name]
@@ -78,7 +78,7 @@ class TestRequirements:
             assert need.specifier.contains(pin.version)
 
     def test_every_one_has_a_lower_bound(self):
-        for need in requirements("plots", "docs", "view", "test").values():
+        for need in requirements("plots", "docs", "view", "test", "testing").values():
             assert [bound.operator for bound in need.specifier] == [">="]
 
     def test_what_the_package_imports_is_required(self):
@@ -96,7 +96,7 @@ class TestRequirements:
             for owner in known.get(name, ())
         }
         optional = requirements(
-            "plots", "dask", "hdf5", "cgsmiles", "view", "structures"
+            "plots", "dask", "hdf5", "cgsmiles", "view", "structures", "testing"
         )
         needed = {"lightning", "pytorch-lightning", *optional}
         assert modules - needed == set()

@@ -4,12 +4,10 @@ import subprocess
 import sys
 from collections import Counter
 
-import dipeptide
 import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from toys import toy_batch, toy_graph, toy_model, toy_molecule, toy_noise, toy_positions
 
 from openmm_cgvae.backmapping.backmapper import Backmapper
 from openmm_cgvae.backmapping.sampler import Sampler
@@ -22,6 +20,15 @@ from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.structures.openmm_bridge import make_system
 from openmm_cgvae.structures.relaxation import minimiser
 from openmm_cgvae.structures.relaxation.relaxation import minimise_restrained
+from openmm_cgvae.testing import (
+    dipeptide,
+    toy_batch,
+    toy_graph,
+    toy_model,
+    toy_molecule,
+    toy_noise,
+    toy_positions,
+)
 from openmm_cgvae.training.losses import objective
 
 # Operations that wait for a device to hand a number back.
@@ -104,7 +111,7 @@ def calls_of_python(function):
     def count(frame, event, _):
         nonlocal n_calls
         place = frame.f_code.co_filename
-        is_ours = "openmm_cgvae/streaming" in place or "MDAnalysis" in place
+        is_ours = "openmm_cgvae/backmapping/streaming" in place or "MDAnalysis" in place
         n_calls += event == "call" and is_ours
 
     sys.setprofile(count)

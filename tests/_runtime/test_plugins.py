@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import dipeptide
 import numpy as np
 import pytest
 
@@ -12,6 +11,7 @@ from openmm_cgvae.cli import main
 from openmm_cgvae.mapping.schemes import from_spec
 from openmm_cgvae.model import ModelConfig
 from openmm_cgvae.model.checkpoint import load_file, save_model
+from openmm_cgvae.testing import dipeptide
 
 SOURCE = (Path(__file__).parent / "plugin" / "theirs.py").read_text(encoding="utf-8")
 QUICK = {"n_epochs": 1, "fine_tuning_epochs": 0, "n_folds": 2}

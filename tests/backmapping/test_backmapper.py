@@ -1,6 +1,5 @@
 import shutil
 
-import dipeptide
 import MDAnalysis as mda
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 from openmm_cgvae.backmapping.backmapper import Backmapper
 from openmm_cgvae.model import pretrained
 from openmm_cgvae.model.checkpoint import save_model
+from openmm_cgvae.testing import dipeptide
 from openmm_cgvae.transformations import coarse_grain
 
 SAME = 1e-5  # [A], decoded alone or with others

@@ -1,4 +1,3 @@
-import dipeptide
 import numpy as np
 import pytest
 
@@ -6,6 +5,7 @@ from openmm_cgvae import Backmapper
 from openmm_cgvae.backmapping.bead_reader import BadFrameError, Beads
 from openmm_cgvae.backmapping.decoding import Decoding, checked_correlation_time
 from openmm_cgvae.backmapping.sampler import Sampler
+from openmm_cgvae.testing import dipeptide
 
 N_BEADS, N_ATOMS = 3, 22
 

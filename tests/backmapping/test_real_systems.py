@@ -2,7 +2,6 @@
 
 import warnings
 
-import dipeptide
 import MDAnalysis as mda
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from openmm_cgvae.mapping.schemes import alpha_carbon, residues
 from openmm_cgvae.metrics import signed_volumes
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.atom_matching import match_atoms
+from openmm_cgvae.testing import dipeptide
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:DCDReader currently makes"),

@@ -6,12 +6,12 @@ import MDAnalysis as mda
 import numpy as np
 import openmm
 import pytest
-from dipeptide import TOPOLOGY, TRAJECTORY, beads, untrained
 from openmm import app
 
 from openmm_cgvae import Backmapper, BackmapReporter
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.model import CGVAE
+from openmm_cgvae.testing.dipeptide import TOPOLOGY, TRAJECTORY, beads, untrained
 from openmm_cgvae.transformations import coarse_grain
 
 TIMESTEP = 0.002

@@ -1,16 +1,17 @@
 """Samples depend on beads, seed, frame and number alone, and keep the beads."""
 
-import dipeptide
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import BEADS, peptide, trembling, untrained
 
 from openmm_cgvae.backmapping.sampler import Sampler
+from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model.noise import N_SEEDS, normal_noise, random_bits
 from openmm_cgvae.molecules.frames import Frames
+from openmm_cgvae.testing import dipeptide
+from openmm_cgvae.testing.dipeptide import BEADS, peptide, trembling, untrained
 
 SEEDS = st.integers(0, N_SEEDS - 1)
 NUMBERS = st.lists(st.integers(0, 2**62), min_size=1, max_size=8)
@@ -23,12 +24,12 @@ def truth():
 
 @pytest.fixture(scope="module")
 def model():
-    return untrained(weights=np.arange(1.0, 23.0))
+    return untrained(Mapping(BEADS, np.arange(1.0, 23.0)), methyl_labels="as_given")
 
 
 @pytest.fixture(scope="module")
 def canonical():
-    return untrained(methyl_labels="canonical", atom_types="identity")
+    return untrained(atom_types="identity")
 
 
 def beads_of(model, truth):
@@ -160,7 +161,7 @@ def test_seeds_frames_and_copies_differ(model, truth):
 def test_beads_are_kept_for_any_weights_anywhere(truth, weights, shift, labels):
     totals = np.bincount(BEADS, weights)
     weights = np.asarray(weights) + (totals[BEADS] == 0)
-    model = untrained(weights=weights, methyl_labels=labels)
+    model = untrained(Mapping(BEADS, weights), methyl_labels=labels)
     beads = beads_of(model, truth)[:2] + shift
     sampler = Sampler(model)
     atoms = sampler.sample(beads, index(0, 1), 2, seed=1)
@@ -250,10 +251,10 @@ def test_labels_stay_where_the_model_learned_them_as_given(model):
 def test_labels_that_would_move_a_bead_stay(truth):
     weights = np.ones(22)
     weights[11] = 2.0
-    model = untrained(weights=weights, methyl_labels="canonical")
+    model = untrained(Mapping(BEADS, weights))
     assert Sampler(model).symmetry.rotors[:, 2].tolist() == [1, 18]
     other = [0, 0, 1, 0, 0, 0] + [1] * 10 + [2] * 6
-    model = untrained(bead_of_atom=other, n_channels=12, methyl_labels="canonical")
+    model = untrained(Mapping(other))
     assert Sampler(model).symmetry.rotors[:, 2].tolist() == [10, 18]
     atoms = Sampler(model).sample(beads_of(model, truth), np.arange(7), 4, seed=3)
     residual = model.mapping.project(atoms) - beads_of(model, truth)[:, None]

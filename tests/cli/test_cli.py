@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 
-import dipeptide
 import MDAnalysis as mda
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from openmm_cgvae.model.checkpoint import save_model
 from openmm_cgvae.model.pretrained import load_model
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.simulation.reference.systems import SYSTEMS
+from openmm_cgvae.testing import dipeptide
 from openmm_cgvae.training import Batches, TrainingConfig
 
 VERBS = (

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from small import BEADS, peptide, trembling, untrained
 
 from openmm_cgvae.evaluation import evaluation
 from openmm_cgvae.evaluation.evaluation import Evaluation, evaluate, held_out_frames
@@ -16,6 +15,7 @@ from openmm_cgvae.mapping.label_symmetry import LabelSymmetry
 from openmm_cgvae.model import CGVAE, ModelConfig, Molecule
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.frames import Frames, block_split
+from openmm_cgvae.testing.dipeptide import BEADS, peptide, trembling, untrained
 
 N_FRAMES = 120
 
@@ -33,7 +33,9 @@ def as_trained(model, n_frames=N_FRAMES, fold=2):
 
 @pytest.fixture
 def model():
-    return as_trained(untrained(weights=np.arange(1.0, 23.0)))
+    return as_trained(
+        untrained(Mapping(BEADS, np.arange(1.0, 23.0)), methyl_labels="as_given")
+    )
 
 
 def stand_in(monkeypatch, frames, sample, made=0.0):
@@ -264,7 +266,7 @@ def test_another_trajectory_is_refused(model, frames):
 
 def test_a_model_of_unknown_training_is_refused(frames):
     with pytest.raises(ValueError, match="trained on None frames"):
-        evaluate(untrained(), frames)
+        evaluate(untrained(methyl_labels="as_given"), frames)
     model = untrained()
     model.provenance = {"n_frames": N_FRAMES}
     with pytest.raises(ValueError, match="`model` does not say in its provenance"):

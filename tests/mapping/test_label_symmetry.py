@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import BEADS, peptide, trembling
 
 from openmm_cgvae.data import data_path
 from openmm_cgvae.mapping import Mapping
@@ -13,6 +12,7 @@ from openmm_cgvae.mapping.label_symmetry import LabelSymmetry
 from openmm_cgvae.metrics import dihedral_angles, signed_volumes
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.frames import Frames
+from openmm_cgvae.testing.dipeptide import BEADS, peptide, trembling
 
 ROTORS = AtomTable.from_universe(peptide()).rotors
 METHYLS = LabelSymmetry(ROTORS)

@@ -1,4 +1,3 @@
-import dipeptide
 import MDAnalysis as mda
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from openmm_cgvae.mapping.replicas import (
 )
 from openmm_cgvae.metrics import intermolecular_contacts
 from openmm_cgvae.molecules import AtomTable
+from openmm_cgvae.testing import dipeptide
 
 SAME = 1e-4  # [A], decoded with others; beads are float32
 TRICLINIC = np.array([40, 42, 44, 70, 80, 100], dtype=np.float32)

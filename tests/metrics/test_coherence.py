@@ -1,4 +1,3 @@
-import dipeptide
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +9,7 @@ from openmm_cgvae.backmapping.correlation_time import estimate_correlation_time
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.metrics.coherence import compare_steps, step_lengths
+from openmm_cgvae.testing import dipeptide
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,14 @@ import math
 
 import numpy as np
 import pytest
-from small import BEADS, molecule_in_memory, peptide
 
 from openmm_cgvae import metrics
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.metrics import sample_metrics as measuring
 from openmm_cgvae.metrics.sample_metrics import Measurement, chunks
 from openmm_cgvae.molecules import AtomTable
+from openmm_cgvae.testing import molecule_in_memory
+from openmm_cgvae.testing.dipeptide import BEADS, peptide
 
 N_FRAMES, N_SAMPLES = 6, 4
 

@@ -1,8 +1,8 @@
-import dipeptide
 import numpy as np
 import pytest
 
 from openmm_cgvae.metrics import compare_bond_graphs, valid_parts
+from openmm_cgvae.testing import dipeptide
 
 TABLE = dipeptide.untrained().atom_table
 FRAMES = dipeptide.positions(8)

@@ -5,18 +5,22 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from laws import (
+
+from openmm_cgvae.model import CGVAE, LinearMap, ModelConfig, Perceptron, make_model
+from openmm_cgvae.testing import (
     MOLECULE,
     SMALLER,
+    VOCABULARY,
     assert_different,
     assert_equivariant,
     assert_same,
     moved,
+    ragged_batch,
     random_isometry,
+    toy_batch,
+    toy_molecule,
+    toy_positions,
 )
-from toys import VOCABULARY, ragged_batch, toy_batch, toy_molecule, toy_positions
-
-from openmm_cgvae.model import CGVAE, LinearMap, ModelConfig, Perceptron, make_model
 from openmm_cgvae.training.losses import objective
 
 pytestmark = pytest.mark.usefixtures("double_precision")

@@ -6,25 +6,23 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from laws import (
+
+from openmm_cgvae.model import CGVAE
+from openmm_cgvae.testing import (
     MOLECULE,
-    ModelLaws,
+    VOCABULARY,
+    GraphModelLaws,
     assert_different,
     assert_equivariant,
     assert_invariant,
     assert_same,
     random_isometry,
-)
-from toys import (
-    VOCABULARY,
     toy_batch,
     toy_config,
     toy_model,
     toy_molecule,
     toy_noise,
 )
-
-from openmm_cgvae.model import CGVAE
 
 FORMS = [
     {"encoder": encoder, "decoder": decoder, "messages": messages}
@@ -47,7 +45,7 @@ def name_of(form):
     return "-".join(map(str, form.values()))
 
 
-class TestEveryForm(ModelLaws):
+class TestEveryForm(GraphModelLaws):
     @pytest.fixture(params=FORMS, ids=name_of)
     def model(self, request, double_precision):  # noqa: ARG002
         model = toy_model(**request.param)
@@ -57,12 +55,12 @@ class TestEveryForm(ModelLaws):
         return model
 
 
-class TestBondedFrames(ModelLaws):
+class TestBondedFrames(GraphModelLaws):
     @pytest.fixture
     def model(self, double_precision):  # noqa: ARG002
         return toy_model(**BONDED)
 
-    def test_a_bead_out_of_reach_changes_nothing(self, model):
+    def test_a_bead_beyond_the_cutoff_changes_nothing(self, model):
         # The encoder reaches as far as bonds do; a reference may be at any distance.
         chain = toy_molecule([*range(9), 9, 9])
         near = toy_batch(chain)
@@ -282,7 +280,7 @@ class TestCGVAE:
             CGVAE(toy_config(), VOCABULARY, molecule)
 
     def test_without_a_molecule_says_so(self):
-        model = toy_model()
+        model = toy_model(None)
         for ask in (model.graph, lambda: model.mapping, lambda: model.atom_table):
             with pytest.raises(
                 ValueError, match=re.escape("give CGVAE(..., molecule=)")

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save_file
-from small import untrained
 
 from openmm_cgvae.backmapping.sampler import Sampler
+from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import CGVAE, ModelConfig, checkpoint
 from openmm_cgvae.model.checkpoint import (
     FORMAT,
@@ -26,13 +26,14 @@ from openmm_cgvae.model.checkpoint import (
     read_header,
     save_model,
 )
+from openmm_cgvae.testing.dipeptide import BEADS, untrained
 
 BROKEN = "get the file again"
 
 
 @pytest.fixture(scope="module")
 def model():
-    model = untrained(weights=np.arange(1.0, 23.0))
+    model = untrained(Mapping(BEADS, np.arange(1.0, 23.0)), methyl_labels="as_given")
     model.provenance = {"source": "nowhere", "n_frames": 3, "training": {"fold": 1}}
     return model
 

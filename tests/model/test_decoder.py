@@ -1,9 +1,7 @@
 import pytest
 import torch
-from laws import assert_same, assert_same_with_gradients
 from reference import equations
 from test_encoder import ASSIGNMENTS, CUTOFFS, SMALL, leaves_of
-from toys import as_edge_lists, toy_batch, toy_config, toy_molecule, toy_noise
 
 from openmm_cgvae.model.decoder import (
     LocalFrameDecoder,
@@ -11,6 +9,15 @@ from openmm_cgvae.model.decoder import (
     place_atoms,
 )
 from openmm_cgvae.model.layers.bonded_frames import orthonormal
+from openmm_cgvae.testing import (
+    as_edge_lists,
+    assert_same,
+    assert_same_with_gradients,
+    toy_batch,
+    toy_config,
+    toy_molecule,
+    toy_noise,
+)
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 

@@ -1,11 +1,18 @@
 import pytest
 import torch
-from laws import assert_different, assert_same, assert_same_with_gradients
 from reference import equations
-from toys import as_edge_lists, toy_batch, toy_config, toy_molecule
 
 from openmm_cgvae.model.encoder import DistanceEncoder, SignedEncoder
 from openmm_cgvae.model.layers.neighbour_sums import bead_graph
+from openmm_cgvae.testing import (
+    as_edge_lists,
+    assert_different,
+    assert_same,
+    assert_same_with_gradients,
+    toy_batch,
+    toy_config,
+    toy_molecule,
+)
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 

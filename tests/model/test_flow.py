@@ -1,13 +1,21 @@
 import pytest
 import torch
-from laws import MOLECULE, assert_different, assert_same
-from toys import as_edge_lists, toy_batch, toy_config, toy_molecule, toy_noise
 
 from openmm_cgvae.model.flow import FlowDistribution
 from openmm_cgvae.model.gaussian import Gaussian
 from openmm_cgvae.model.layers.basis import RadialBasis
 from openmm_cgvae.model.layers.neighbour_sums import SparseNeighbourhood
 from openmm_cgvae.model.prior import Prior
+from openmm_cgvae.testing import (
+    MOLECULE,
+    as_edge_lists,
+    assert_different,
+    assert_same,
+    toy_batch,
+    toy_config,
+    toy_molecule,
+    toy_noise,
+)
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 

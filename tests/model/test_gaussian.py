@@ -1,8 +1,8 @@
 import pytest
 import torch
-from laws import assert_same
 
 from openmm_cgvae.model.gaussian import SMALLEST_STD, Gaussian, GaussianHead
+from openmm_cgvae.testing import assert_same
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 

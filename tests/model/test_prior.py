@@ -1,11 +1,17 @@
 import pytest
 import torch
-from laws import assert_same, assert_same_with_gradients
 from reference import equations
 from test_encoder import ASSIGNMENTS, CUTOFFS, SMALL, leaves_of
-from toys import as_edge_lists, toy_batch, toy_config, toy_molecule
 
 from openmm_cgvae.model.prior import Prior
+from openmm_cgvae.testing import (
+    as_edge_lists,
+    assert_same,
+    assert_same_with_gradients,
+    toy_batch,
+    toy_config,
+    toy_molecule,
+)
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 

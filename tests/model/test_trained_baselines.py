@@ -3,7 +3,6 @@
 import json
 from dataclasses import asdict
 
-import dipeptide
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +15,7 @@ from openmm_cgvae.cli import main
 from openmm_cgvae.mapping.schemes import from_spec
 from openmm_cgvae.model import LinearMap, ModelConfig, Perceptron
 from openmm_cgvae.molecules.frames import Frames, block_split
+from openmm_cgvae.testing import dipeptide
 from openmm_cgvae.training import TrainingConfig, configure
 from openmm_cgvae.transformations import coarse_grain
 

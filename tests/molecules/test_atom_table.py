@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rdkit import Chem
 from rdkit.Chem import AllChem
-from small import molecule_in_memory, peptide
 
 from openmm_cgvae.metrics import dihedral_angles, signed_volumes
 from openmm_cgvae.molecules import AtomTable
+from openmm_cgvae.testing import molecule_in_memory
+from openmm_cgvae.testing.dipeptide import peptide
 
 
 @pytest.fixture(scope="module")

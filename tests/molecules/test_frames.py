@@ -7,9 +7,9 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from MDAnalysis import transformations
-from small import peptide, trembling
 
 from openmm_cgvae.molecules.frames import Frames, block_split
+from openmm_cgvae.testing.dipeptide import peptide, trembling
 
 N_FRAMES = 12
 

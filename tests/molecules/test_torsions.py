@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from small import peptide
 
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.torsions import backbone_torsions, side_chain_torsions
+from openmm_cgvae.testing.dipeptide import peptide
 
 
 @pytest.fixture(scope="module")

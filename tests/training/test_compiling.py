@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from small import BEADS, SIZES, trembling
-from toys import toy_batch, toy_model, toy_molecule, toy_noise
 
 from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.testing import toy_batch, toy_model, toy_molecule, toy_noise
+from openmm_cgvae.testing.dipeptide import BEADS, trembling
 from openmm_cgvae.training import compiling, train
 from openmm_cgvae.training.compiling import CompiledLosses
 from openmm_cgvae.training.losses import objective
 
 MOLECULE = toy_molecule([0, 0, 1, 1, 1, 2])
+SIZES = {"n_channels": 10, "n_radial": 3, "prior_layers": 1, "decoder_layers": 1}
 
 
 class Losses:

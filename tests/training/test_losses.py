@@ -2,9 +2,16 @@ import math
 
 import pytest
 import torch
-from laws import MOLECULE, SINGLE, SMALLER, assert_same, assert_same_with_gradients
 from reference import equations
-from toys import (
+
+from openmm_cgvae.model.cgvae import Reconstruction
+from openmm_cgvae.model.gaussian import Gaussian
+from openmm_cgvae.testing import (
+    MOLECULE,
+    SINGLE,
+    SMALLER,
+    assert_same,
+    assert_same_with_gradients,
     ragged_batch,
     toy_batch,
     toy_model,
@@ -12,9 +19,6 @@ from toys import (
     toy_noise,
     with_fields,
 )
-
-from openmm_cgvae.model.cgvae import Reconstruction
-from openmm_cgvae.model.gaussian import Gaussian
 from openmm_cgvae.training import losses
 
 GAMMA, BETA = 25.0, 0.05

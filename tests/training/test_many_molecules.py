@@ -1,11 +1,9 @@
 """One model for many molecules: training, files, molecules it has not seen."""
 
-import dipeptide
 import MDAnalysis as mda
 import numpy as np
 import pytest
 import torch
-from laws import assert_same
 
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.data import data_path
@@ -14,6 +12,7 @@ from openmm_cgvae.model import CGVAE, ModelConfig, Molecule
 from openmm_cgvae.model.checkpoint import load_file, read_header, save_model
 from openmm_cgvae.model.graphs import MoleculeGraph
 from openmm_cgvae.molecules import AtomTable
+from openmm_cgvae.testing import assert_same, dipeptide
 from openmm_cgvae.training import (
     MolecularDataset,
     TrainingConfig,

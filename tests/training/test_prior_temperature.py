@@ -5,16 +5,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from small import BEADS, SIZES, trembling, untrained
 
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import CGVAE
 from openmm_cgvae.model.checkpoint import load_file, save_model
 from openmm_cgvae.molecules.frames import Frames
+from openmm_cgvae.testing.dipeptide import BEADS, trembling, untrained
 from openmm_cgvae.training import TrainingConfig, TrajectoryDataset, train
 from openmm_cgvae.training.prior_temperature import best_temperature
 
 N_ATOMS, TREMBLING = 22, 0.1  # [A]
+SIZES = {"n_channels": 10, "n_radial": 3, "prior_layers": 1, "decoder_layers": 1}
 SHORT = {"n_epochs": 1, "fine_tuning_epochs": 0, "batch_size": 64}
 
 
@@ -35,7 +36,7 @@ class Trembling(CGVAE):
 
 @pytest.mark.parametrize(("fraction", "factor"), [(0.5, 2.0), (0.8, 1.25), (1.5, 1.0)])
 def test_it_makes_up_for_what_samples_lack_in_spread(universe, fraction, factor):
-    model = untrained()
+    model = untrained(Mapping(BEADS), methyl_labels="as_given")
     data = TrajectoryDataset.prepare(
         Frames.from_universe(universe),
         model.atom_table,

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small import BEADS, peptide, trembling
 from test_training import TINY
 
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import ModelConfig
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.frames import Frames
+from openmm_cgvae.testing.dipeptide import BEADS, peptide, trembling
 from openmm_cgvae.training import TrainingConfig, TrajectoryDataset, train
 from openmm_cgvae.training.trainer_options import checked_trainer_options
 
@@ -95,7 +95,7 @@ SCRIPT = """
 import sys
 sys.path[:0] = [{tests!r}, {tests!r} + "/training"]
 import torch
-from small import BEADS, trembling
+from openmm_cgvae.testing.dipeptide import BEADS, trembling
 from test_several_processes import options
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.training import train

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small import BEADS, SIZES, peptide, trembling
 
 import openmm_cgvae.training.loop as loop
 import openmm_cgvae.training.stages as stages
@@ -20,6 +19,7 @@ from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import ModelConfig, Molecule, make_model
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.frames import Frames, block_split
+from openmm_cgvae.testing.dipeptide import BEADS, peptide, trembling
 from openmm_cgvae.training import (
     PRESETS,
     TrainingConfig,
@@ -30,7 +30,7 @@ from openmm_cgvae.training import (
 from openmm_cgvae.training.decoder_fine_tuning import DecoderFineTuning
 
 N_FRAMES = 120
-TINY = {**SIZES, "n_channels": 12}
+TINY = {"n_channels": 12, "n_radial": 3, "prior_layers": 1, "decoder_layers": 1}
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,3 @@
-import dipeptide
 import MDAnalysis as mda
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from openmm_cgvae.backmapping.model_choice.bead_matching import (
     find_molecules,
     spell,
 )
+from openmm_cgvae.testing import dipeptide
 
 PEPTIDE = (("GLY", "CA"), ("ALA", "CA"), ("GLY", "CA"))
 

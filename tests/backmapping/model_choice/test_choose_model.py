@@ -2,7 +2,6 @@
 
 import shutil
 
-import dipeptide
 import MDAnalysis as mda
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from openmm_cgvae.chemistry.proteins import protein_from_beads
 from openmm_cgvae.model import pretrained
 from openmm_cgvae.model.checkpoint import save_model
 from openmm_cgvae.model.pretrained import load_model, model_path
+from openmm_cgvae.testing import dipeptide
 
 DIPEPTIDE = [("ACE", "RES"), ("ALA", "RES"), ("NME", "RES")]
 WATER = [("SOL", "W")]

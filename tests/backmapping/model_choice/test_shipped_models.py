@@ -1,4 +1,3 @@
-import dipeptide
 import pytest
 
 from openmm_cgvae.backmapping.model_choice import shipped_models as module
@@ -9,6 +8,7 @@ from openmm_cgvae.backmapping.model_choice.shipped_models import (
 )
 from openmm_cgvae.model import pretrained
 from openmm_cgvae.model.checkpoint import read_header, save_model
+from openmm_cgvae.testing import dipeptide
 
 
 def test_are_those_that_are_listed():

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import dipeptide
 import MDAnalysis as mda
 import numpy as np
 import pytest
@@ -16,6 +15,8 @@ from openmm_cgvae.backmapping.backmapper import Backmapper
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.backmapping.streaming import job as job_room
 from openmm_cgvae.backmapping.streaming import resumable_run as run_room
+from openmm_cgvae.testing import dipeptide
+from openmm_cgvae.transformations import coarse_grain
 
 N_FRAMES = 12
 FRAMES_PER_BLOCK = 5
@@ -302,7 +303,7 @@ class TestFiles:
         path = tmp_path / "atoms.xtc"
         dipeptide.atoms(N_FRAMES).atoms.write(path, frames="all")
         atoms = mda.Universe(dipeptide.TOPOLOGY, path)
-        beads = dipeptide.coarse_grain(atoms, model.mapping)
+        beads = coarse_grain(atoms, model.mapping)
         with pytest.raises(ValueError, match="is read, and would replace it"):
             Backmapper(beads, model).run(output=path, progress=False)
 
@@ -336,7 +337,7 @@ class TestBackends:
     def test_a_cluster(self, model, tmp_path):
         distributed = pytest.importorskip("distributed")
         universe = mda.Universe(dipeptide.TOPOLOGY, dipeptide.TRAJECTORY)
-        beads = dipeptide.coarse_grain(universe, model.mapping)
+        beads = coarse_grain(universe, model.mapping)
         backmapper = Backmapper(beads, model)
         calm = backmapper.run(
             output=tmp_path / "b.xtc", stop=60, seed=4, progress=False
@@ -403,7 +404,7 @@ class TestBackends:
 SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
-import dipeptide
+from openmm_cgvae.testing import dipeptide
 from openmm_cgvae.backmapping import backmapper
 from openmm_cgvae.backmapping.streaming import job, resumable_run as run
 job._N_FRAMES_READ_AT_ONCE = 5

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection
-from small import peptide
 
 from openmm_cgvae.evaluation.figures import compare_models, density_maps, gallery
 from openmm_cgvae.molecules import AtomTable
+from openmm_cgvae.testing.dipeptide import peptide
 
 QUANTITIES = {"valid_heavy": "valid", "rmsd_gen_heavy": "RMSD_gen"}
 

@@ -8,7 +8,6 @@ import MDAnalysis as mda
 import numpy as np
 import pandas as pd
 import pytest
-from small import trembling
 
 from openmm_cgvae.data import data_path
 from openmm_cgvae.evaluation.evaluation import Evaluation
@@ -28,6 +27,7 @@ from openmm_cgvae.evaluation.experiments.tica import (
 from openmm_cgvae.mapping.schemes import from_spec
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.frames import Frames, block_split
+from openmm_cgvae.testing.dipeptide import trembling
 from openmm_cgvae.training import configure
 
 ALA = "alanine-dipeptide"

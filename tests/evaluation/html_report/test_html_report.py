@@ -5,16 +5,15 @@ import re
 import shutil
 import subprocess
 
-import dipeptide
 import numpy as np
 import pytest
-import small
 from rdkit import Chem
 
 from openmm_cgvae import AtomisticEnsemble, Backmapper, load_model
 from openmm_cgvae.cli import main
 from openmm_cgvae.evaluation.html_report import write_page
 from openmm_cgvae.molecules import AtomTable
+from openmm_cgvae.testing import dipeptide, molecule_in_memory
 
 N_SAMPLES = 3
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -70,7 +69,7 @@ class TestPage:
         assert not re.search(r"https?:|//cdn|<link|@import|\bsrc=|fetch\(", text)
 
     def test_without_relaxation_beads_or_backbone(self, tmp_path):
-        molecule = small.molecule_in_memory("CO", [(0, 1)], [[0, 0, 0], [1.4, 0, 0]])
+        molecule = molecule_in_memory("CO", [(0, 1)], [[0, 0, 0], [1.4, 0, 0]])
         table = AtomTable.from_universe(molecule)
         ensemble = AtomisticEnsemble(table, molecule.atoms.positions[None])
         text = write_page(ensemble, tmp_path / "it.html").read_text(encoding="utf-8")
@@ -80,7 +79,7 @@ class TestPage:
         assert "Torsions" not in text
 
     def test_names_from_a_file_are_text_and_no_markup(self, tmp_path):
-        molecule = small.molecule_in_memory("CO", [(0, 1)], [[0, 0, 0], [1.4, 0, 0]])
+        molecule = molecule_in_memory("CO", [(0, 1)], [[0, 0, 0], [1.4, 0, 0]])
         molecule.residues.resnames = ["</script><script>alert(1)"]
         ensemble = AtomisticEnsemble(
             AtomTable.from_universe(molecule), molecule.atoms.positions[None]

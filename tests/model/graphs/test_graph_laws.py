@@ -7,8 +7,6 @@ import numpy as np
 import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from laws import random_isometry
-from toys import VOCABULARY
 
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model.graphs import (
@@ -20,6 +18,7 @@ from openmm_cgvae.model.graphs import (
     radius_edges,
 )
 from openmm_cgvae.molecules import AtomTable
+from openmm_cgvae.testing import VOCABULARY, random_isometry
 
 laws = settings(deadline=None, max_examples=30)
 SEEDS = st.integers(0, 2**32 - 1)

@@ -3,16 +3,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from laws import MOLECULE, SINGLE, SMALLER
 from reference import equations
-from toys import (
-    VOCABULARY,
-    ragged_batch,
-    toy_batch,
-    toy_graph,
-    toy_molecule,
-    toy_positions,
-)
 
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model.graphs import (
@@ -20,6 +11,17 @@ from openmm_cgvae.model.graphs import (
     atom_types_of,
     collate,
     radius_edges,
+)
+from openmm_cgvae.testing import (
+    MOLECULE,
+    SINGLE,
+    SMALLER,
+    VOCABULARY,
+    ragged_batch,
+    toy_batch,
+    toy_graph,
+    toy_molecule,
+    toy_positions,
 )
 
 

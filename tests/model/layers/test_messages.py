@@ -1,6 +1,5 @@
 import pytest
 import torch
-from laws import assert_same, assert_same_with_gradients
 from reference import equations
 from test_neighbour_sums import BASIS_SIZE, CUTOFF, make, spread
 
@@ -9,6 +8,7 @@ from openmm_cgvae.model.layers.messages import (
     EquivariantUpdate,
     InvariantMessage,
 )
+from openmm_cgvae.testing import assert_same, assert_same_with_gradients
 
 F = 2  # channels; the loops of the reference are slow
 N_RADIAL = BASIS_SIZE - 1

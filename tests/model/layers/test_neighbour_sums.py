@@ -1,6 +1,5 @@
 import pytest
 import torch
-from laws import assert_same, assert_same_with_gradients, random_isometry
 
 from openmm_cgvae.model.graphs import radius_edges
 from openmm_cgvae.model.layers.basis import RadialBasis
@@ -10,6 +9,11 @@ from openmm_cgvae.model.layers.neighbour_sums import (
     DenseNeighbourhood,
     SparseNeighbourhood,
     neighbourhood,
+)
+from openmm_cgvae.testing import (
+    assert_same,
+    assert_same_with_gradients,
+    random_isometry,
 )
 
 CUTOFF = 4.0

@@ -1,7 +1,6 @@
 import hashlib
 import json
 
-import dipeptide
 import MDAnalysis as mda
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from openmm_cgvae.model.pretrained import (
     load_model,
     model_path,
 )
+from openmm_cgvae.testing import dipeptide
 from openmm_cgvae.transformations import coarse_grain
 
 N_BEADS = {

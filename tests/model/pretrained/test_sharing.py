@@ -4,7 +4,6 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-import dipeptide
 import numpy as np
 import pytest
 
@@ -12,6 +11,7 @@ from openmm_cgvae._runtime.threads import threads
 from openmm_cgvae.backmapping.backmapper import Backmapper
 from openmm_cgvae.backmapping.model_choice.choose_model import choose_model
 from openmm_cgvae.model.pretrained import list_models, load_model
+from openmm_cgvae.testing import dipeptide
 
 N_READERS = 8
 ROUNDING = 1e-4  # [A]: sums in another order, in float32

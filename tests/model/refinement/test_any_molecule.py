@@ -1,14 +1,18 @@
-import dipeptide
 import numpy as np
 import pytest
 import torch
-from laws import assert_equivariant, assert_same, random_isometry
 
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import Molecule
 from openmm_cgvae.model.graphs import MoleculeGraph, atom_types_of
 from openmm_cgvae.model.refinement.any_molecule import TransferableRefinement
 from openmm_cgvae.model.refinement.geometry_statistics import GeometryStatistics
+from openmm_cgvae.testing import (
+    assert_equivariant,
+    assert_same,
+    dipeptide,
+    random_isometry,
+)
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 FRAMES = dipeptide.positions(40).astype(np.float64)

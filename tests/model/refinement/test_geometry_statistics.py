@@ -1,4 +1,3 @@
-import dipeptide
 import numpy as np
 import pytest
 
@@ -11,6 +10,7 @@ from openmm_cgvae.model.refinement.geometry_statistics import (
     stereocentre_types,
 )
 from openmm_cgvae.molecules import AtomTable
+from openmm_cgvae.testing import dipeptide
 
 FRAMES = dipeptide.positions(30)
 

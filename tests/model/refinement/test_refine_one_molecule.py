@@ -1,12 +1,20 @@
 import pytest
 import torch
-from laws import MOLECULE, assert_equivariant, assert_same, random_isometry
-from toys import toy_batch, toy_config, toy_molecule, toy_noise
 
 from openmm_cgvae.model import CGVAE
 from openmm_cgvae.model.refinement.one_molecule import (
     MoleculeRefinement,
     least_distances,
+)
+from openmm_cgvae.testing import (
+    MOLECULE,
+    assert_equivariant,
+    assert_same,
+    random_isometry,
+    toy_batch,
+    toy_config,
+    toy_molecule,
+    toy_noise,
 )
 
 pytestmark = pytest.mark.usefixtures("double_precision")

@@ -2,7 +2,6 @@ import numpy as np
 import openmm
 import pytest
 import torch
-from dipeptide import atoms, positions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +22,7 @@ from openmm_cgvae.simulation.coarse_grained import (
     torsions,
 )
 from openmm_cgvae.structures.openmm_bridge import make_system
+from openmm_cgvae.testing.dipeptide import atoms, positions
 
 KT = 0.00831446261815324 * 300.0
 VACUUM = ["amber99sbildn.xml"]

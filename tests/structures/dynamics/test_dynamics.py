@@ -1,7 +1,6 @@
 import numpy as np
 import openmm
 import pytest
-from dipeptide import atoms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openmm import app
@@ -17,6 +16,7 @@ from openmm_cgvae.structures.dynamics import (
 )
 from openmm_cgvae.structures.ensemble import AtomisticState
 from openmm_cgvae.structures.openmm_bridge import make_system
+from openmm_cgvae.testing.dipeptide import atoms
 
 KT_300 = 249.43387854459716  # 300 K in Da (A/ps)^2
 

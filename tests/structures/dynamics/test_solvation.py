@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from dipeptide import atoms
 
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.mapping.schemes import from_spec
@@ -13,6 +12,7 @@ from openmm_cgvae.structures.dynamics.solvation import (
 )
 from openmm_cgvae.structures.ensemble import AtomisticState
 from openmm_cgvae.structures.openmm_bridge import make_system
+from openmm_cgvae.testing.dipeptide import atoms
 
 SMALL = Solvent(padding=7.0, ionic_strength=0.6)
 N_SOLUTE = 22

@@ -1,4 +1,3 @@
-import dipeptide
 import MDAnalysis as mda
 import numpy as np
 import openmm
@@ -11,6 +10,7 @@ from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.structures.ensemble import AtomisticEnsemble
 from openmm_cgvae.structures.export.engines import write_for_engine
 from openmm_cgvae.structures.openmm_bridge import make_system
+from openmm_cgvae.testing import dipeptide
 
 FORCEFIELD = "amber99sbildn.xml"
 SAME_ENERGY = 1e-4  # relative
