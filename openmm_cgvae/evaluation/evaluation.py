@@ -1,225 +1,104 @@
-"""Evaluation: how good a model is on blocks of time it has not seen."""
+"""Evaluation of a model: its metrics on blocks of time it has not seen."""
 
 import json
 import math
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from inspect import cleandoc
+from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from openmm_cgvae._runtime.atomic_files import written_whole
+from openmm_cgvae._runtime.deprecations import warn_of_old_name
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.mapping.label_symmetry import LabelSymmetry
 from openmm_cgvae.metrics import resolve_rotors, rmsd
 from openmm_cgvae.metrics.sample_metrics import Measurement, chunks
+from openmm_cgvae.metrics.vocabulary import COMPARED, METRICS, describe
 from openmm_cgvae.model import Model
 from openmm_cgvae.molecules.frames import Frames, block_split
 from openmm_cgvae.structures.ensemble import AtomisticEnsemble
 
-# How the numbers are shown: title, heads of the columns, label and fields of rows.
-_TABLE: tuple[tuple[str, tuple[str, ...], dict[str, tuple[str, ...]]], ...] = (
-    (
-        "reconstructions",
-        ("heavy", "all"),
-        {
-            "RMSD [A]": ("reconstruction_heavy", "reconstruction_all"),
-            "  methyl labels resolved": ("", "reconstruction_all_unlabelled"),
-        },
-    ),
-    (
-        "samples: bonds",
-        ("heavy", "all"),
-        {
-            "valid": ("valid_heavy", "valid_all"),
-            "  by RDKit's radii": ("valid_heavy_rdkit", "valid_all_rdkit"),
-            "lambda": ("lambda_heavy", "lambda_all"),
-            "  as coded": ("lambda_heavy_as_coded", "lambda_all_as_coded"),
-        },
-    ),
-    (
-        "samples: error and spread",
-        ("heavy", "all"),
-        {
-            "RMSD_gen [A]": ("rmsd_gen_heavy", "rmsd_gen_all"),
-            "  as coded": ("rmsd_gen_heavy_as_coded", "rmsd_gen_all_as_coded"),
-            "error [A]": ("error_heavy", "error_all"),
-            "spread [A]": ("spread_heavy", "spread_all"),
-            "calibration": ("calibration_heavy", "calibration_all"),
-            "energy score [A]": ("energy_score_heavy", "energy_score_all"),
-        },
-    ),
-    (
-        "samples: geometry",
-        ("samples", "data"),
-        {
-            "bond lengths off [A]": (
-                "bond_length_error",
-                "bond_length_error_of_data",
-            ),
-            "bond angles off [deg]": (
-                "bond_angle_error",
-                "bond_angle_error_of_data",
-            ),
-            "clashes, heavy atoms": ("clashes_heavy",),
-            "clashes, all atoms": ("clashes_all",),
-            "right-handed": ("correct_chirality",),
-            "beads off, at most [A]": ("bead_residual",),
-        },
-    ),
-    (
-        "samples: torsions",
-        ("samples", "by chance"),
-        {
-            "JSD of phi, psi [bit]": ("jsd_phi_psi", "jsd_phi_psi_by_chance"),
-            "JSD of chi [bit]": ("jsd_chi", "jsd_chi_by_chance"),
-        },
-    ),
-    (
-        "samples: relaxed",
-        ("samples",),
-        {
-            "energy over data [kJ/mol]": ("energy_gap",),
-            "beads moved, at most [A]": ("relaxed_bead_shift",),
-        },
-    ),
-)
+__all__ = ["RENAMED", "Evaluation", "evaluate", "held_out_frames"]
+
+# Metrics that had another name in version 0.1.
+RENAMED = {"right_handed": "correct_chirality"}
+_Record = TypeVar("_Record")
+_EVALUATED = tuple(metric for metric in METRICS.values() if metric.group != COMPARED)
+
+
+def _with_metrics(record: type[_Record]) -> type[_Record]:
+    """Add a field for every metric to a record, and its meaning to the docstring."""
+    for metric in _EVALUATED:
+        record.__annotations__[metric.name] = float
+        if not metric.is_always_measured:
+            setattr(record, metric.name, math.nan)
+    text = cleandoc(record.__doc__ or "")
+    record.__doc__ = "\n".join([text, *describe(_EVALUATED)])
+    return record
 
 
 @dataclass(frozen=True, kw_only=True)
+@_with_metrics
 class Evaluation:
     """Quality of reconstructions and samples on held-out frames.
 
-    Lengths are in Angstrom. Reconstructions decode the mean of the posterior.
+    Reconstructions decode the mean of the posterior.
     Bond graphs are compared with the bonds of the topology, with the radii behind
     the paper's numbers ("2022") unless the name says RDKit. "As coded" is what the
-    paper's published code computes, and so what is printed. Names end in ``heavy``
-    for heavy atoms and in ``all`` for all of them.
+    paper's published code computes, and so what is printed. Names have ``heavy``
+    for heavy atoms and ``all`` for all of them.
 
     Parameters
     ----------
     n_frames, n_samples : int
         Held-out frames, and samples of each.
-    reconstruction_heavy, reconstruction_all : float
-        RMSD of reconstructions, unaligned.
-    reconstruction_all_unlabelled : float
-        The same with the labels of methyl hydrogens resolved: the best of six.
-    valid_heavy, valid_all, valid_heavy_rdkit, valid_all_rdkit : float
-        Share of samples with exactly the right bond graph.
-    lambda_heavy, lambda_all : float
-        Bonds missing and too many in samples over the number of bonds.
-    lambda_heavy_as_coded, lambda_all_as_coded : float
-        The same where a bond missing and one too many cancel.
-    rmsd_gen_heavy, rmsd_gen_all : float
-        Root mean square of the RMSD of valid samples to the true structure; nan if
-        none is valid.
-    rmsd_gen_heavy_as_coded, rmsd_gen_all_as_coded : float
-        The mean of these RMSDs.
-    error_heavy, error_all : float
-        Mean RMSD of a sample to the true structure, whether valid or not.
-    spread_heavy, spread_all : float
-        Mean RMSD between two samples of the same beads.
-    calibration_heavy, calibration_all : float
-        Spread over error: 1 for a sampler of the true conditional distribution.
-    energy_score_heavy, energy_score_all : float
-        Error less half the spread: a proper score, lower is better.
-    bond_length_error, bond_angle_error : float
-        Root mean square deviation of samples' bond lengths [A] and angles [deg] from
-        the means of the held-out frames.
-    bond_length_error_of_data, bond_angle_error_of_data : float
-        The same of the held-out frames themselves: what vibrations alone give.
-    clashes_heavy, clashes_all : float
-        Pairs of atoms in a sample that are more than three bonds apart and nearer
-        than 2.0 A (heavy atoms) or 1.2 A (any two).
-    correct_chirality : float
-        Share of stereocentres of the right hand; nan without stereocentres.
-    bead_residual : float
-        Largest distance of a sample's bead from the bead it was made from.
-    jsd_phi_psi, jsd_chi : float
-        Jensen-Shannon divergence [bit] of the torsions of all samples from those of
-        the held-out frames, in periodic bins of 10 degrees: of phi and psi together,
-        mean over residues, and of every side chain's angle, mean over angles; nan
-        without such torsions.
-    jsd_phi_psi_by_chance, jsd_chi_by_chance : float
-        The same between every other held-out frame and the rest.
-    energy_gap : float
-        Median energy of relaxed samples less that of relaxed held-out frames, both
-        with beads held [kJ/mol]; nan unless asked for.
-    relaxed_bead_shift : float
-        Largest distance a bead moved while samples were relaxed; nan unless asked
-        for.
     """
 
     n_frames: int
     n_samples: int
-    reconstruction_heavy: float
-    reconstruction_all: float
-    reconstruction_all_unlabelled: float
-    valid_heavy: float
-    valid_all: float
-    valid_heavy_rdkit: float
-    valid_all_rdkit: float
-    lambda_heavy: float
-    lambda_all: float
-    lambda_heavy_as_coded: float
-    lambda_all_as_coded: float
-    rmsd_gen_heavy: float
-    rmsd_gen_all: float
-    rmsd_gen_heavy_as_coded: float
-    rmsd_gen_all_as_coded: float
-    error_heavy: float
-    error_all: float
-    spread_heavy: float
-    spread_all: float
-    calibration_heavy: float
-    calibration_all: float
-    energy_score_heavy: float
-    energy_score_all: float
-    bond_length_error: float
-    bond_length_error_of_data: float
-    bond_angle_error: float
-    bond_angle_error_of_data: float
-    clashes_heavy: float
-    clashes_all: float
-    correct_chirality: float
-    bead_residual: float
-    jsd_phi_psi: float = math.nan
-    jsd_phi_psi_by_chance: float = math.nan
-    jsd_chi: float = math.nan
-    jsd_chi_by_chance: float = math.nan
-    energy_gap: float = math.nan
-    relaxed_bead_shift: float = math.nan
+
+    def __getattr__(self, name: str) -> float:
+        """Find a metric by its name of version 0.1."""
+        if name not in RENAMED:
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+        warn_of_old_name(f"Evaluation.{name}", f"Evaluation.{RENAMED[name]}")
+        return getattr(self, RENAMED[name])
 
     def to_dict(self) -> dict[str, float | int | None]:
-        """Give the numbers as plain JSON types; what is not a number becomes None."""
+        """Return the metrics as plain JSON types; what is not a number becomes None."""
         return {
             name: value if math.isfinite(value) else None
             for name, value in asdict(self).items()
         }
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
-        """Write the numbers to a JSON file; what is not a number becomes null."""
+        """Write the metrics to a JSON file; what is not a number becomes null."""
         with written_whole(Path(path)) as unfinished:
             unfinished.write_text(json.dumps(self.to_dict(), indent=1) + "\n")
 
     def __str__(self) -> str:
-        """Give a table in groups; what was not measured is left out."""
-        width = max(len(label) for _, _, rows in _TABLE for label in rows)
+        """Return a table in groups; what was not measured is left out."""
+        values = {m: getattr(self, m.name) for m in _EVALUATED}
+        shown = [m for m in _EVALUATED if math.isfinite(values[m])]
+        width = max(len(metric.row) for metric in _EVALUATED)
         lines = [f"{self.n_frames} held-out frames, {self.n_samples} samples of each"]
-        for title, columns, rows in _TABLE:
-            shown = {label: self._shown(names) for label, names in rows.items()}
-            shown = {label: cells for label, cells in shown.items() if any(cells)}
-            if shown:
-                heads = "".join(f"{head:>11s}" for head in columns)
-                lines += ["", f"{title:{width + 2}s}{heads}"]
-            for label, cells in shown.items():
-                values = "".join(f"{cell:>11s}" for cell in cells)
-                lines.append(f"  {label:{width}s}{values}".rstrip())
+        for group, members in groupby(shown, lambda metric: metric.group):
+            rows: dict[str, dict[str, str]] = {}
+            columns: dict[str, None] = {}
+            for metric in members:
+                text = f"{values[metric]:.4g}"
+                rows.setdefault(metric.row, {})[metric.column] = text
+                columns[metric.column] = None
+            heads = "".join(f"{column:>11s}" for column in columns)
+            lines += ["", f"{group:{width + 2}s}{heads}"]
+            for label, cells in rows.items():
+                texts = "".join(f"{cells.get(column, ''):>11s}" for column in columns)
+                lines.append(f"  {label:{width}s}{texts}".rstrip())
         return "\n".join(lines)
-
-    def _shown(self, names: tuple[str, ...]) -> list[str]:
-        values = [getattr(self, name) if name else math.nan for name in names]
-        return [f"{value:.4g}" if math.isfinite(value) else "" for value in values]
 
 
 def evaluate(
@@ -251,7 +130,7 @@ def evaluate(
     Returns
     -------
     Evaluation
-        The numbers.
+        The metrics.
 
     Raises
     ------
@@ -267,27 +146,16 @@ def evaluate(
     n_chosen = min(n_frames, len(held_out))
     chosen = held_out[np.arange(n_chosen) * len(held_out) // n_chosen]
     truth = frames.positions[chosen].astype(np.float64)
-    evaluation = _measure(model, truth, chosen, n_samples, seed)
-    if not n_relaxed:
-        return evaluation
-    some = np.linspace(0, len(truth) - 1, min(n_relaxed, len(truth))).astype(np.int64)
-    beads = model.mapping.project(truth[some])
-    # Noise goes by frame and number: these are the first samples of above.
-    samples = Sampler(model).sample(beads, chosen[some], 1, seed)[:, 0]
-    relaxed, reference = (
-        AtomisticEnsemble(model.atom_table, structures, model.mapping, beads).relax()
-        for structures in (samples, truth[some])
-    )
-    gap = np.median(relaxed.energy_after) - np.median(reference.energy_after)
-    return replace(
-        evaluation,
-        energy_gap=float(gap),
-        relaxed_bead_shift=float(relaxed.bead_shift.max()),
-    )
+    numbers = _measure(model, truth, chosen, n_samples, seed)
+    if n_relaxed:
+        rows = np.linspace(0, len(truth) - 1, min(n_relaxed, len(truth)))
+        some = rows.astype(np.int64)
+        numbers |= _relaxed(model, truth[some], chosen[some], seed)
+    return Evaluation(n_frames=len(truth), n_samples=n_samples, **numbers)
 
 
 def held_out_frames(model: Model, frames: Frames) -> np.ndarray:
-    """Give the numbers of the frames that were held out for the test.
+    """Return the indices of the frames that were held out for the test.
 
     Parameters
     ----------
@@ -299,7 +167,7 @@ def held_out_frames(model: Model, frames: Frames) -> np.ndarray:
     Returns
     -------
     ndarray of int
-        Frame numbers, rising.
+        Frame indices, rising.
 
     Raises
     ------
@@ -325,7 +193,8 @@ def held_out_frames(model: Model, frames: Frames) -> np.ndarray:
 
 def _measure(
     model: Model, truth: np.ndarray, chosen: np.ndarray, n_samples: int, seed: int
-) -> Evaluation:
+) -> dict[str, float]:
+    """Compute all metrics but those of relaxed samples."""
     table, sampler = model.atom_table, Sampler(model)
     made = sampler.reconstruct(truth)
     resolved = resolve_rotors(made, truth, table.rotors)
@@ -341,9 +210,22 @@ def _measure(
         beads = model.mapping.project(truth[part])
         samples = sampler.sample(beads, chosen[part], n_samples, seed)
         measurement.add(part, samples)
-    return Evaluation(
-        n_frames=len(truth),
-        n_samples=n_samples,
-        **accuracy,
-        **measurement.numbers(),
+    return accuracy | measurement.numbers()
+
+
+def _relaxed(
+    model: Model, truth: np.ndarray, chosen: np.ndarray, seed: int
+) -> dict[str, float]:
+    """Compute the metrics of relaxed samples, one of each frame."""
+    beads = model.mapping.project(truth)
+    # Noise is a function of frame and sample: these are the first samples of each.
+    samples = Sampler(model).sample(beads, chosen, 1, seed)[:, 0]
+    relaxed, reference = (
+        AtomisticEnsemble(model.atom_table, structures, model.mapping, beads).relax()
+        for structures in (samples, truth)
     )
+    gap = np.median(relaxed.energy_after) - np.median(reference.energy_after)
+    return {
+        "energy_gap": float(gap),
+        "relaxed_bead_shift": float(relaxed.bead_shift.max()),
+    }

@@ -1,4 +1,4 @@
-"""Everything that is measured of reconstructions and samples, a few frames at a time.
+"""Metrics of samples, gathered a few frames at a time.
 
 Memory does not grow with the number of samples but for a few numbers of each.
 """
@@ -9,16 +9,17 @@ import numpy as np
 
 from openmm_cgvae import metrics
 from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.metrics.vocabulary import ATOMS
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.torsions import backbone_torsions, side_chain_torsions
 
-CLASH_DISTANCE = 1.2  # [A], any two atoms: on top of each other
-HEAVY_CLASH_DISTANCE = 2.0  # [A], heavy atoms: nearer than any contact
+__all__ = ["Measurement", "chunks"]
+
+CLASH_DISTANCE = 1.2  # [Å], any two atoms: on top of each other
+HEAVY_CLASH_DISTANCE = 2.0  # [Å], heavy atoms: nearer than any contact
 LEAST_APART = 3  # bonds; atoms that are nearer in the molecule do not clash
 N_BINS = 36  # of a torsion: 10 degrees
 CHUNK_BYTES = 32 * 2**20  # of samples
-
-KINDS = ("heavy", "all")
 
 
 def chunks(n_frames: int, n_samples: int, n_atoms: int) -> Iterator[slice]:
@@ -45,7 +46,7 @@ def chunks(n_frames: int, n_samples: int, n_atoms: int) -> Iterator[slice]:
 
 
 class Measurement:
-    """The numbers of samples, gathered from parts of the frames.
+    """Metrics of samples, gathered from parts of the frames.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ class Measurement:
     mapping : Mapping
         Its beads.
     truth : ndarray, shape (n_frames, n_atoms, 3)
-        The held-out frames [A].
+        The held-out frames [Å].
 
     Examples
     --------
@@ -94,7 +95,7 @@ class Measurement:
         chosen : slice
             Which frames of the truth they are of.
         samples : ndarray, shape (n_chosen, n_samples, n_atoms, 3)
-            Samples of the beads of these frames [A].
+            Samples of the beads of these frames [Å].
         """
         truth = self.truth[chosen]
         self._note(self._deviations(truth, samples))
@@ -107,19 +108,20 @@ class Measurement:
         self._note({"bead_residual": shift.max(axis=-1)})
 
     def numbers(self) -> dict[str, float]:
-        """Sum up what was added.
+        """Compute the metrics of what was added.
 
         Returns
         -------
         dict of str to float
-            By the names of the fields of `Evaluation`.
+            By the names of `vocabulary.METRICS`; those of torsions are missing where
+            the molecule has none.
         """
         all_of = {name: np.concatenate(parts) for name, parts in self.parts.items()}
         numbers: dict[str, float] = {
             "bead_residual": float(all_of["bead_residual"].max())
         }
-        for kind in KINDS:
-            numbers |= _summed_up(kind, all_of)
+        for atoms in ATOMS:
+            numbers |= _of_atoms(atoms, all_of)
         for name in (
             "valid_all_rdkit",
             "valid_heavy_rdkit",
@@ -131,8 +133,7 @@ class Measurement:
         for name in ("bond_length_error", "bond_angle_error"):
             numbers[name] = _root_mean_square(all_of[name])
             numbers[f"{name}_of_data"] = _root_mean_square(of_data[name])
-        hands = all_of["correct_chirality"]
-        numbers["correct_chirality"] = float(hands.mean()) if hands.size else np.nan
+        numbers["correct_chirality"] = _mean(all_of["correct_chirality"])
         for name, angles in self._torsions(self.truth).items():
             made = all_of[f"torsions_{name}"].reshape(-1, *angles.shape[1:])
             numbers[f"jsd_{name}"] = _mean_divergence(made, angles)
@@ -148,25 +149,25 @@ class Measurement:
         self, truth: np.ndarray, samples: np.ndarray
     ) -> dict[str, np.ndarray]:
         noted = {}
-        for kind, mask in self.masks.items():
+        for atoms, mask in self.masks.items():
             error = metrics.rmsd_per_structure(samples, truth[:, None], mask)
-            noted[f"error_{kind}"] = error
-            noted[f"spread_{kind}"] = metrics.pairwise_rmsd(samples, mask).mean(axis=1)
+            noted[f"error_{atoms}"] = error
+            noted[f"spread_{atoms}"] = metrics.pairwise_rmsd(samples, mask).mean(axis=1)
         return noted
 
     def _bond_graphs(self, samples: np.ndarray) -> dict[str, np.ndarray]:
         graphs = (samples, self.atom_table.atomic_numbers, self.atom_table.bonds)
         noted = {}
-        for kind in KINDS:
-            heavy_only = kind == "heavy"
+        for atoms in ATOMS:
+            heavy_only = atoms == "heavy"
             compared = metrics.compare_bond_graphs(*graphs, heavy_only=heavy_only)
-            noted[f"valid_{kind}"] = compared.is_valid
-            noted[f"lambda_{kind}"] = compared.graph_difference
-            noted[f"lambda_{kind}_as_coded"] = compared.lambda_signed
+            noted[f"valid_{atoms}"] = compared.is_valid
+            noted[f"lambda_{atoms}"] = compared.graph_difference
+            noted[f"lambda_{atoms}_as_coded"] = compared.lambda_signed
             by_rdkit = metrics.compare_bond_graphs(
                 *graphs, "rdkit", heavy_only=heavy_only
             )
-            noted[f"valid_{kind}_rdkit"] = by_rdkit.is_valid
+            noted[f"valid_{atoms}_rdkit"] = by_rdkit.is_valid
         return noted
 
     def _geometry(self, positions: np.ndarray) -> dict[str, np.ndarray]:
@@ -187,7 +188,7 @@ class Measurement:
         }
 
     def _torsions(self, positions: np.ndarray) -> dict[str, np.ndarray]:
-        """Torsions as columns: (..., n_residues, 2) and (..., n_side_chain)."""
+        """Compute torsions as columns: (..., n_residues, 2) and (..., n_side_chain)."""
         found = {}
         if len(self.backbone):
             flat = metrics.dihedral_angles(positions, self.backbone.reshape(-1, 4))
@@ -199,22 +200,22 @@ class Measurement:
         return found
 
 
-def _summed_up(kind: str, all_of: dict[str, np.ndarray]) -> dict[str, float]:
-    """Means over samples, of heavy or of all atoms."""
-    error, spread = all_of[f"error_{kind}"], float(all_of[f"spread_{kind}"].mean())
+def _of_atoms(atoms: str, all_of: dict[str, np.ndarray]) -> dict[str, float]:
+    """Compute means over samples, of heavy or of all atoms."""
+    error, spread = all_of[f"error_{atoms}"], float(all_of[f"spread_{atoms}"].mean())
     mean_error = float(error.mean())
-    valid_errors = error[all_of[f"valid_{kind}"]]
+    valid_errors = error[all_of[f"valid_{atoms}"]]
     numbers = {
         name: float(all_of[name].mean())
-        for name in (f"valid_{kind}", f"lambda_{kind}", f"lambda_{kind}_as_coded")
+        for name in (f"valid_{atoms}", f"lambda_{atoms}", f"lambda_{atoms}_as_coded")
     }
     return numbers | {
-        f"rmsd_gen_{kind}": _root_mean_square(valid_errors),
-        f"rmsd_gen_{kind}_as_coded": _mean(valid_errors),
-        f"error_{kind}": mean_error,
-        f"spread_{kind}": spread,
-        f"calibration_{kind}": spread / mean_error if mean_error else np.nan,
-        f"energy_score_{kind}": mean_error - 0.5 * spread,
+        f"rmsd_gen_{atoms}": _root_mean_square(valid_errors),
+        f"rmsd_gen_{atoms}_as_coded": _mean(valid_errors),
+        f"error_{atoms}": mean_error,
+        f"spread_{atoms}": spread,
+        f"calibration_{atoms}": spread / mean_error if mean_error else np.nan,
+        f"energy_score_{atoms}": mean_error - 0.5 * spread,
     }
 
 
@@ -227,7 +228,7 @@ def _root_mean_square(values: np.ndarray) -> float:
 
 
 def _mean_divergence(angles: np.ndarray, reference: np.ndarray) -> float:
-    """Mean over the torsions, or pairs of them, in the second axis."""
+    """Compute the mean over the torsions, or pairs of them, in the second axis."""
     angles, reference = _finite(angles), _finite(reference)
     if not len(angles) or not len(reference):
         return np.nan
@@ -241,12 +242,12 @@ def _mean_divergence(angles: np.ndarray, reference: np.ndarray) -> float:
 
 
 def _finite(angles: np.ndarray) -> np.ndarray:
-    """Leave out structures that are none."""
+    """Leave out structures with positions that are not numbers."""
     axes = tuple(range(1, angles.ndim))
     return angles[np.isfinite(angles).all(axis=axes)]
 
 
 def _among(is_kept: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """Pairs of kept atoms, by their new numbers."""
-    number = np.cumsum(is_kept) - 1
-    return number[pairs[is_kept[pairs].all(axis=1)]]
+    """Return the pairs of kept atoms, by their new indices."""
+    index = np.cumsum(is_kept) - 1
+    return index[pairs[is_kept[pairs].all(axis=1)]]

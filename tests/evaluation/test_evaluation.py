@@ -1,17 +1,23 @@
 """Evaluation looks at held-out frames and reports what a sampler is worth."""
 
+import copy
 import json
 import math
+import re
+import subprocess
+import sys
 from dataclasses import asdict, fields
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import openmm_cgvae
 from openmm_cgvae.evaluation import evaluation
 from openmm_cgvae.evaluation.evaluation import Evaluation, evaluate, held_out_frames
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.mapping.label_symmetry import LabelSymmetry
+from openmm_cgvae.metrics.vocabulary import COMPARED, METRICS
 from openmm_cgvae.model import CGVAE, ModelConfig, Molecule
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.frames import Frames, block_split
@@ -188,11 +194,11 @@ def test_energies_of_relaxed_structures_are_compared_by_their_medians(
     assert result.relaxed_bead_shift == 0.3
 
 
-def test_mirrored_samples_are_left_handed(model, frames, monkeypatch):
+def test_mirrored_samples_have_the_wrong_chirality(model, frames, monkeypatch):
     stand_in(monkeypatch, frames, lambda samples: samples * [1.0, 1.0, -1.0])
     result = evaluate(model, frames, n_samples=2)
     assert result.correct_chirality == 0.0
-    assert result.valid_all == 1.0  # bond graphs do not see hands
+    assert result.valid_all == 1.0  # bond graphs do not see chirality
 
 
 def test_a_turned_methyl_is_an_error_of_labels_alone(model, frames, monkeypatch):
@@ -215,7 +221,7 @@ def without_stereocentres():
     return as_trained(CGVAE(config, ["1", "6", "7", "8"], molecule=molecule))
 
 
-def test_no_stereocentres_have_no_hand(frames, tmp_path):
+def test_no_stereocentres_have_no_chirality(frames, tmp_path):
     result = evaluate(without_stereocentres(), frames, n_frames=2, n_samples=2)
     assert math.isnan(result.correct_chirality)
     result.to_json(tmp_path / "numbers.json")
@@ -232,20 +238,47 @@ def test_numbers_are_written_and_shown(model, frames, monkeypatch, tmp_path):
     lines = str(result).splitlines()
     assert lines[0] == "2 held-out frames, 2 samples of each"
     assert [line for line in lines if "RMSD_gen" in line][0].split() == [
-        *("RMSD_gen", "[A]", "0", "0")
+        *("RMSD_gen", "[Å]", "0", "0")
     ]
     assert "relaxed" not in str(result)  # what was not measured is not shown
-    named = {
-        name
-        for *_, rows in evaluation._TABLE
-        for names in rows.values()
-        for name in names
-        if name
-    }
-    assert named == {field.name for field in fields(Evaluation)} - {
-        "n_frames",
-        "n_samples",
-    }
+
+
+def test_every_metric_is_a_field_is_shown_and_is_described():
+    names = {name for name, metric in METRICS.items() if metric.group != COMPARED}
+    assert names == {f.name for f in fields(Evaluation)} - {"n_frames", "n_samples"}
+    # Each has a value of its own.
+    values = {name: float(1000 + i) for i, name in enumerate(sorted(names))}
+    result = Evaluation(n_frames=1, n_samples=2, **values)
+    shown = str(result).split()
+    for name, value in values.items():
+        assert shown.count(f"{value:g}") == 1, name
+        assert METRICS[name].row in str(result)
+        assert re.search(rf"\b{name}\b", Evaluation.__doc__), name
+    with pytest.raises(TypeError, match="missing .*required"):
+        Evaluation(n_frames=1, n_samples=2)
+
+
+def test_right_handed_is_the_old_name_of_correct_chirality():
+    values = {name: 0.25 for name, m in METRICS.items() if m.group != COMPARED}
+    result = Evaluation(n_frames=1, n_samples=2, **values)
+    with pytest.warns(DeprecationWarning, match="is now .*correct_chirality`"):
+        assert result.right_handed == 0.25
+    with pytest.raises(AttributeError, match="no attribute 'left_handed'"):
+        _ = result.left_handed
+    assert copy.copy(result) == result
+
+
+def test_evaluation_offers_its_names_and_figures_need_no_networks():
+    script = (
+        "import sys; import openmm_cgvae.evaluation.figures as figures;"
+        "assert 'torch' not in sys.modules, 'torch is loaded';"
+        "from openmm_cgvae.evaluation import Evaluation, evaluate, held_out_frames;"
+        "from openmm_cgvae.evaluation import evaluation;"
+        "assert evaluation.evaluate is evaluate"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'evaluates'"):
+        _ = openmm_cgvae.evaluation.evaluates
 
 
 @pytest.mark.parametrize(("n_frames", "n_samples"), [(0, 2), (5, 1), (-1, 0)])

@@ -29,22 +29,18 @@ from openmm_cgvae.evaluation.experiments.tica import (
 )
 from openmm_cgvae.evaluation.figures import compare_models, density_maps, gallery
 from openmm_cgvae.metrics import dihedral_angles
+from openmm_cgvae.metrics.vocabulary import ATOMS, METRICS
 from openmm_cgvae.model import Model
 from openmm_cgvae.model.checkpoint import load_file
 from openmm_cgvae.molecules.frames import Frames
 from openmm_cgvae.molecules.torsions import backbone_torsions
 
+__all__ = ["draw_figures"]
+
 N_MAP_FRAMES = 2000
 N_PICTURED = 3
 LAG_PS = 50.0  # a tenth of a walker of chignolin
-PANELS = {
-    "reconstruction_{}": "RMSD_recon [Å]",
-    "lambda_{}_as_coded": "λ",
-    "valid_{}": "valid graphs",
-    "rmsd_gen_{}_as_coded": "RMSD_gen [Å]",
-}
-ATOMS = {"heavy": "heavy atoms", "all": "all atoms"}
-METRICS, MAPPINGS = "metrics-{}.png", "mappings.png"
+METRICS_PICTURE, MAPPINGS = "metrics-{}.png", "mappings.png"
 CONFORMATIONS, SAMPLES, PSEUDOSCALARS = (
     "conformations.png",
     "samples.png",
@@ -75,14 +71,12 @@ def draw_figures(
         & (ours["split"] == config.splits[0])
         & ours["pseudoscalar_init"].isna()
     )
-    for kind, words in ATOMS.items():
-        quantities = {name.format(kind): label for name, label in PANELS.items()}
+    for kind in ATOMS:
         table = _with_printed(ours[of_main], printed(config.system))
         if not table.empty:
-            path = folder / METRICS.format(kind)
-            compare_models(
-                table, quantities, title=f"{config.system}, {words}", path=path
-            )
+            path = folder / METRICS_PICTURE.format(kind)
+            title = f"{config.system}, {kind} atoms"
+            compare_models(table, _panels(kind), title=title, path=path)
     _draw_mappings(folder, ours, config.splits[0])
     drawn = [
         _Drawn(Cell(**result["cell"]), folder, frames, config.seed)
@@ -129,6 +123,15 @@ class _Drawn:
         return truth, Sampler(model).sample(beads, chosen, n_samples, self.seed)
 
 
+def _panels(atoms: str) -> dict[str, str]:
+    """Return what the paper prints of some atoms, with the labels of axes."""
+    return {
+        metric.name: metric.axis
+        for metric in METRICS.values()
+        if metric.symbol and metric.column == atoms
+    }
+
+
 def _with_printed(ours: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     """Points of both, with the names of models, without what says nothing."""
     both = pd.concat(
@@ -154,8 +157,7 @@ def _draw_mappings(folder: Path, ours: pd.DataFrame, split: str) -> None:
     if chosen["mapping"].nunique() < 2:
         return
     table = chosen.assign(series=chosen["mapping"], is_printed=False)
-    quantities = {name.format("heavy"): label for name, label in PANELS.items()}
-    compare_models(table, quantities, path=folder / MAPPINGS)
+    compare_models(table, _panels("heavy"), path=folder / MAPPINGS)
 
 
 def _draw_conformations(

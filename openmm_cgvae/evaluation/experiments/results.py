@@ -1,28 +1,23 @@
-"""What was measured, over folds, and what the paper prints."""
+"""Results of a benchmark: metrics over folds, and what the paper prints."""
 
 import json
-from dataclasses import fields
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from openmm_cgvae.evaluation.evaluation import Evaluation
+from openmm_cgvae._runtime.deprecations import current_names
+from openmm_cgvae.evaluation.evaluation import RENAMED
 from openmm_cgvae.metrics import mean_and_standard_error
+from openmm_cgvae.metrics.vocabulary import ATOMS, METRICS
+
+__all__ = ["RESULT", "over_folds", "printed", "read_results"]
 
 RESULT = "result.json"
 # What tells lines of a table or of a figure apart.
 SERIES = ("mapping", "split", "pseudoscalar_init", "model")
-# The energy score of a model over that of the published recipe, in the same fold.
-OVER_PUBLISHED = "energy_score_{}_over_published"
-KINDS = ("heavy", "all")
 _PAPER = "paper.csv"
-_QUANTITIES = tuple(
-    field.name
-    for field in fields(Evaluation)
-    if field.name not in ("n_frames", "n_samples")
-) + tuple(map(OVER_PUBLISHED.format, KINDS))
 
 
 def read_results(folder: Path) -> list[dict]:
@@ -39,11 +34,14 @@ def read_results(folder: Path) -> list[dict]:
         What `run_benchmark` wrote for each.
     """
     found = sorted(folder.glob(f"cells/*/{RESULT}"))
-    return [json.loads(path.read_text()) for path in found]
+    results = [json.loads(path.read_text()) for path in found]
+    for result in results:
+        result["evaluation"] = current_names(result["evaluation"], RENAMED, warns=False)
+    return results
 
 
 def over_folds(results: list[dict]) -> pd.DataFrame:
-    """Sum up the folds of every model.
+    """Compute means over the folds of every model.
 
     Parameters
     ----------
@@ -80,7 +78,7 @@ def over_folds(results: list[dict]) -> pd.DataFrame:
             cell["model"],
         )
         for quantity, value in result["evaluation"].items():
-            if quantity in _QUANTITIES and value is not None:
+            if quantity in METRICS and value is not None:
                 values.setdefault((*series, quantity), []).append(value)
     rows = [
         (*key, *map(float, mean_and_standard_error(found)), len(found))
@@ -97,29 +95,29 @@ def _with_ratios(results: list[dict]) -> list[dict]:
         for result in results
         if result["cell"]["model"] == "published"
     }
-    widened = []
+    with_ratios = []
     for result in results:
         ours, theirs = result["evaluation"], published.get(_twin(result))
         ratios = {
-            OVER_PUBLISHED.format(kind): ours[score] / theirs[score]
-            for kind in KINDS
+            f"energy_score_{atoms}_over_published": ours[score] / theirs[score]
+            for atoms in ATOMS
             if theirs is not None
             and result["cell"]["model"] == "cgvae"
-            and ours.get(score := f"energy_score_{kind}") is not None
+            and ours.get(score := f"energy_score_{atoms}") is not None
             and theirs.get(score)
         }
-        widened.append({**result, "evaluation": {**ours, **ratios}})
-    return widened
+        with_ratios.append({**result, "evaluation": {**ours, **ratios}})
+    return with_ratios
 
 
 def _twin(result: dict) -> tuple:
-    """All that tells a cell apart, but for its model."""
+    """Return all that tells a cell apart, but for its model."""
     cell = result["cell"]
     return tuple(cell[name] for name in sorted(cell) if name != "model")
 
 
 def printed(system: str) -> pd.DataFrame:
-    """Give what the paper prints of a system.
+    """Read what the paper prints of a system.
 
     Parameters
     ----------

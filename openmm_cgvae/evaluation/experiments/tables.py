@@ -1,4 +1,4 @@
-"""Tables in Markdown: the paper's numbers beside ours, ready for the documentation."""
+"""Tables of a benchmark in Markdown: metrics beside those that the paper prints."""
 
 import json
 import math
@@ -8,52 +8,18 @@ import pandas as pd
 
 from openmm_cgvae._runtime.atomic_files import written_whole
 from openmm_cgvae.evaluation.experiments.plan import DEFAULT_MAPPING, SYSTEMS
-from openmm_cgvae.evaluation.experiments.results import (
-    OVER_PUBLISHED,
-    over_folds,
-    printed,
-)
+from openmm_cgvae.evaluation.experiments.results import over_folds, printed
+from openmm_cgvae.metrics.vocabulary import ATOMS, METRICS, RECONSTRUCTIONS, Metric
+
+__all__ = ["MODEL_NAMES", "says_something", "tables", "write_tables"]
 
 MARKDOWN, NUMBERS = "results.md", "results.json"
 
-# What is printed in the paper, by the fields that are computed as it was.
-_PRINTED = {
-    f"{field.format(kind)}": f"{name}, {atoms}"
-    for kind, atoms in (("heavy", "heavy atoms"), ("all", "all atoms"))
-    for field, name in (
-        ("reconstruction_{}", "RMSD_recon [A]"),
-        ("lambda_{}_as_coded", "λ as coded"),
-        ("rmsd_gen_{}_as_coded", "RMSD_gen [A]"),
-        ("valid_{}", "valid graphs"),
-    )
-}
-_BESIDE = {
-    "reconstruction_all_unlabelled": "RMSD_recon, all atoms, methyls resolved [A]",
-    "valid_heavy_rdkit": "valid graphs, heavy atoms, RDKit's radii",
-    "valid_all_rdkit": "valid graphs, all atoms, RDKit's radii",
-    "lambda_heavy": "λ, nothing cancels, heavy atoms",
-    "lambda_all": "λ, nothing cancels, all atoms",
-    "error_heavy": "sample to truth, heavy atoms [A]",
-    "spread_heavy": "sample to sample, heavy atoms [A]",
-    "calibration_heavy": "calibration, heavy atoms",
-    "energy_score_heavy": "energy score, heavy atoms [A]",
-    OVER_PUBLISHED.format("heavy"): "  over the published recipe's, the same folds",
-    "calibration_all": "calibration, all atoms",
-    "energy_score_all": "energy score, all atoms [A]",
-    OVER_PUBLISHED.format("all"): "  over the published recipe's, the same folds",
-    "bond_length_error": "bond lengths off [A]",
-    "bond_length_error_of_data": "bond lengths off [A]",
-    "bond_angle_error": "bond angles off [deg]",
-    "bond_angle_error_of_data": "bond angles off [deg]",
-    "clashes_heavy": "clashes of heavy atoms in a sample",
-    "clashes_all": "clashes of any atoms in a sample",
-    "correct_chirality": "right-handed stereocentres",
-    "jsd_phi_psi": "JSD of φ, ψ [bit]",
-    "jsd_phi_psi_by_chance": "JSD of φ, ψ, by chance [bit]",
-    "jsd_chi": "JSD of χ [bit]",
-    "jsd_chi_by_chance": "JSD of χ, by chance [bit]",
-    "energy_gap": "energy of relaxed samples over relaxed data [kJ/mol]",
-}
+# What the paper prints, heavy atoms first, and the metrics beside it.
+_PRINTED = [
+    m for atoms in ATOMS for m in METRICS.values() if m.symbol and m.column == atoms
+]
+_BESIDE = [metric for metric in METRICS.values() if not metric.symbol]
 MODEL_NAMES = {
     "cgvae": "CGVAE",
     "published": "published recipe",
@@ -61,13 +27,8 @@ MODEL_NAMES = {
     "linear": "linear",
     "mlp": "MLP",
 }
-# A deterministic model has no RMSD_gen, and an auto-encoder no prior.
-_NOT_OF = {
-    "linear": ("rmsd_gen", "spread", "calibration"),
-    "mlp": ("rmsd_gen", "spread", "calibration"),
-}
-# Numbers of the data, the same whatever the model.
-OF_DATA = ("_of_data", "_by_chance")
+# Their samples of the same beads are all the same.
+_DETERMINISTIC = ("linear", "mlp")
 _NOTHING = "–"
 
 
@@ -97,7 +58,7 @@ def write_tables(results: list[dict], folder: Path) -> str:
 
 
 def tables(results: list[dict]) -> str:
-    """Make the tables: for each mapping and split the printed metrics and the rest.
+    """Build the tables: for each mapping and split the printed metrics and the rest.
 
     Parameters
     ----------
@@ -136,41 +97,41 @@ def _title(
 
 
 def _side_by_side(
-    ours: pd.DataFrame, paper: pd.DataFrame, quantities: dict[str, str]
+    ours: pd.DataFrame, paper: pd.DataFrame, metrics: list[Metric]
 ) -> str:
     beads = sorted(ours["n_beads"].unique())
     heads = [cell for n in beads for cell in (f"N = {n}, paper", "ours")]
     lines = [_row(["", "model", *heads]), _row(["---"] * (2 + len(heads)))]
     found, theirs = _lookup(ours), _lookup(paper)
-    for quantity, label in quantities.items():
+    for metric in metrics:
         for model in _models(ours):
-            if not says_something(model, quantity):
+            if not says_something(model, metric.name):
                 continue
             cells = [
                 cell
                 for n in beads
                 for cell in (
-                    theirs.get((_twin(model), n, quantity), _NOTHING),
-                    found.get((model, n, quantity), _NOTHING),
+                    theirs.get((_twin(model), n, metric.name), _NOTHING),
+                    found.get((model, n, metric.name), _NOTHING),
                 )
             ]
-            lines.append(_row([label, MODEL_NAMES[model], *cells]))
+            lines.append(_row([metric.title, MODEL_NAMES[model], *cells]))
     return "\n".join(lines) + "\n"
 
 
-def _ours_alone(ours: pd.DataFrame, quantities: dict[str, str]) -> str:
+def _ours_alone(ours: pd.DataFrame, metrics: list[Metric]) -> str:
     beads = sorted(ours["n_beads"].unique())
     heads = [f"N = {n}" for n in beads]
     lines = [_row(["", "model", *heads]), _row(["---"] * (2 + len(heads)))]
     found = _lookup(ours)
-    for quantity, label in quantities.items():
-        of_data = quantity.endswith(OF_DATA)
-        models = [model for model in _models(ours) if says_something(model, quantity)]
-        for model in models[:1] if of_data else models:
-            cells = [found.get((model, n, quantity), _NOTHING) for n in beads]
-            name = "(data)" if of_data else MODEL_NAMES[model]
+    for metric in metrics:
+        name = metric.name
+        models = [model for model in _models(ours) if says_something(model, name)]
+        for model in models[:1] if metric.is_of_data else models:
+            cells = [found.get((model, n, name), _NOTHING) for n in beads]
+            whose = "(data)" if metric.is_of_data else MODEL_NAMES[model]
             if set(cells) != {_NOTHING}:
-                lines.append(_row([label, name, *cells]))
+                lines.append(_row([metric.title, whose, *cells]))
     return "\n".join(lines) + "\n"
 
 
@@ -194,32 +155,34 @@ def _models(table: pd.DataFrame) -> list[str]:
 
 
 def says_something(model: str, quantity: str) -> bool:
-    """Tell whether a quantity says something of a kind of model.
+    """Check whether a metric says something of a kind of model.
 
     Parameters
     ----------
     model : str
         One of `MODEL_NAMES`.
     quantity : str
-        A field of `Evaluation`.
+        One of `vocabulary.METRICS`.
 
     Returns
     -------
     bool
-        False for the samples of an auto-encoder, and the spread of a baseline's.
+        False for the samples of an auto-encoder, which has no prior, and the spread of
+        a baseline's.
 
     Examples
     --------
     >>> says_something("linear", "rmsd_gen_heavy"), says_something("cgvae", "valid_all")
     (False, True)
     """
+    metric = METRICS[quantity]
     if model == "auto-encoder":
-        return quantity.startswith("reconstruction")
-    return not quantity.startswith(_NOT_OF.get(model, ("never",)))
+        return metric.group == RECONSTRUCTIONS
+    return not (metric.needs_spread and model in _DETERMINISTIC)
 
 
 def _twin(model: str) -> str:
-    """Name the paper's model: its RMSD_recon of the CGVAE is of an auto-encoder."""
+    """Return the paper's model: its RMSD_recon of the CGVAE is of an auto-encoder."""
     return "cgvae" if model in ("auto-encoder", "published") else model
 
 
@@ -228,7 +191,7 @@ def _row(cells: list[str]) -> str:
 
 
 def _record(results: list[dict]) -> str:
-    """Say how the numbers came about."""
+    """Return how the numbers came about."""
     records = [result["record"] for result in results]
     folds = {result["cell"]["fold"] for result in results}
     minutes = [r["training_cpu_s"] / 60 for r in records if r["training_cpu_s"]]
