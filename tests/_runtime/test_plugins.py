@@ -1,5 +1,8 @@
 """Models and schemes of other packages; `plugin/theirs.py` is such a package."""
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,8 @@ from openmm_cgvae.model import ModelConfig
 from openmm_cgvae.model.checkpoint import load_file, save_model
 from openmm_cgvae.testing import dipeptide
 
-SOURCE = (Path(__file__).parent / "plugin" / "theirs.py").read_text(encoding="utf-8")
+PLUGIN = Path(__file__).parent / "plugin"
+SOURCE = (PLUGIN / "theirs.py").read_text(encoding="utf-8")
 QUICK = {"n_epochs": 1, "fine_tuning_epochs": 0, "n_folds": 2}
 
 
@@ -109,6 +113,23 @@ def test_a_file_of_a_model_that_is_not_installed(theirs, tmp_path, monkeypatch):
         ValueError, match="`model` is 'out-of-plane' but must be one of 'cgvae'"
     ):
         load_file(path)
+
+
+def test_laws_are_tested_without_the_settings_of_this_suite(tmp_path):
+    """Somebody who has the package and pytest runs `plugin/test_theirs.py`."""
+    for path in PLUGIN.glob("*.py"):
+        shutil.copy(path, tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:jaxtyping"]
+    done = subprocess.run(
+        [sys.executable, *words, "."],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
 
 
 class TestBadPackages:
