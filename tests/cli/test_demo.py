@@ -32,6 +32,7 @@ def test_writes_what_is_promised_and_nothing_else(demo):
     assert {path.name for path in result.folder.iterdir()} == PROMISED
 
 
+@pytest.mark.slow  # seconds of a processor that others use too
 def test_is_soon_done(demo):
     assert demo[1] < SECONDS_OF_WORK
 

