@@ -251,7 +251,7 @@ def check_group(beads: "mda.AtomGroup") -> None:
 
 
 def made_whole(molecules: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Put bead after bead at its image nearest to the bead before.
+    """Unwrap molecules: every bead at its image nearest to the bead before.
 
     Parameters
     ----------

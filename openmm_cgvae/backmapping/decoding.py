@@ -155,7 +155,7 @@ def checked_correlation_time(time: float | None) -> float | None:
 def _finite_frames(
     beads: BeadBlock, drawn: np.ndarray, *, skips: bool
 ) -> tuple[BeadBlock, np.ndarray]:
-    """Leave out the frames of which the model made no atoms, or refuse them."""
+    """Return the frames of which the model makes atoms; refuse others, or skip them."""
     is_finite = np.isfinite(drawn).all(axis=tuple(range(1, drawn.ndim)))
     if is_finite.all():
         return beads, drawn

@@ -134,7 +134,7 @@ def non_overlapping_samples(
 def _overlap_energies(
     candidates: np.ndarray, box: np.ndarray | None, cutoff: float
 ) -> csr_array:
-    """Sum overlap energies of pairs of structures, as a symmetric sparse matrix."""
+    """Compute overlap energies of pairs of structures, as a symmetric sparse matrix."""
     n_candidates, n_molecules, n_atoms = candidates.shape[:3]
     size = n_candidates * n_molecules
     box = search_box(box, candidates, cutoff)

@@ -208,7 +208,7 @@ class BackmapReporter:
             )
 
     def report(self, simulation: app.Simulation, state: openmm.State) -> None:
-        """Turn the beads into atoms and write them.
+        """Write the atoms of the beads.
 
         Parameters
         ----------
@@ -310,7 +310,7 @@ def _box_of(simulation: app.Simulation, state: openmm.State) -> np.ndarray | Non
 
 
 def _flush(writer: Any) -> None:
-    """Hand over what is still in buffers to the operating system."""
+    """Write what is still in buffers to the operating system."""
     for stream in vars(writer).values():
         if isinstance(stream, io.IOBase):
             stream.flush()

@@ -183,15 +183,15 @@ class Sampler:
         Returns
         -------
         ndarray, shape (n_frames, n_atoms, 3)
-            What the model makes of them [Å].
+            Their reconstructions [Å].
         """
         given = np.asarray(positions, dtype=np.float64)
         labelled, order = self.symmetry.canonical(given)
-        made = np.empty(labelled.shape)
-        for start in range(0, len(made), self.batch_size):
+        decoded = np.empty(labelled.shape)
+        for start in range(0, len(decoded), self.batch_size):
             chosen = slice(start, start + self.batch_size)
-            made[chosen] = self._encode_decode(labelled[chosen])
-        return self.symmetry.undo(made, order)
+            decoded[chosen] = self._encode_decode(labelled[chosen])
+        return self.symmetry.undo(decoded, order)
 
     def _encode_decode(self, atoms: np.ndarray) -> np.ndarray:
         beads = self.model.mapping.project(atoms)
@@ -201,21 +201,21 @@ class Sampler:
             torch.from_numpy((atoms - centre).astype(np.float32)),
         )
         with threads(1), torch.inference_mode():
-            made = self.model.reconstruct(batch)
-        return self._exact(made, beads, centre)
+            decoded = self.model.reconstruct(batch)
+        return self._exact(decoded, beads, centre)
 
     def _decode(self, beads: np.ndarray, noise: torch.Tensor) -> np.ndarray:
         centre = beads.mean(1, keepdims=True)
         batch = self.graph.batch(torch.from_numpy((beads - centre).astype(np.float32)))
         with threads(1), torch.inference_mode():
-            made = self.model.sample(batch, noise.flatten(0, 1))
-        return self._exact(made, beads, centre)
+            decoded = self.model.sample(batch, noise.flatten(0, 1))
+        return self._exact(decoded, beads, centre)
 
     def _exact(
-        self, made: torch.Tensor, beads: np.ndarray, centre: np.ndarray
+        self, decoded: torch.Tensor, beads: np.ndarray, centre: np.ndarray
     ) -> np.ndarray:
         """Recentre in float64, so that the beads are kept far from the origin too."""
-        atoms = made.double().numpy().reshape(len(beads), -1, 3) + centre
+        atoms = decoded.double().numpy().reshape(len(beads), -1, 3) + centre
         mapping = self.model.mapping
         return atoms + mapping.lift(beads - mapping.project(atoms))
 

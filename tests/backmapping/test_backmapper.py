@@ -195,7 +195,7 @@ class TestSeeds:
         assert np.abs(first.positions_angstrom - other.positions_angstrom).max() > SAME
 
     @pytest.mark.parametrize("batch_size", [1, 7, 256])
-    def test_whatever_the_batches(self, beads, model, backmapper, batch_size):
+    def test_batch_size_changes_nothing(self, beads, model, backmapper, batch_size):
         made = Backmapper(beads, model, batch_size=batch_size).sample(n=20, seed=5)
         wanted = backmapper.sample(n=20, seed=5)
         np.testing.assert_allclose(
@@ -241,7 +241,7 @@ class TestSeeds:
 class TestKeepsBeads:
     @pytest.mark.parametrize("spec", SPECS)
     @pytest.mark.parametrize("far", [0.0, 1000.0])
-    def test_of_every_sample_and_frame(self, spec, far):
+    def test_projection_of_any_sample_is_the_beads(self, spec, far):
         model = dipeptide.untrained(spec)
         universe = dipeptide.atoms()
         universe.load_new(dipeptide.positions() + np.float32(far))
@@ -263,7 +263,7 @@ class TestKeepsBeads:
         seed=st.integers(0, 2**63 - 1),
     )
     @settings(deadline=None, max_examples=25)
-    def test_wherever_they_are(self, coordinates, seed):
+    def test_projection_is_the_beads_for_any_coordinates(self, coordinates, seed):
         model = dipeptide.untrained()
         where = np.array(coordinates).reshape(1, 3, 3)
         made = Backmapper(placed(where), model).sample(n=2, seed=seed)
@@ -350,7 +350,9 @@ class TestRun:
             ((4, 1, -2), [4, 2]),
         ],
     )
-    def test_slices(self, beads, backmapper, tmp_path, chosen, frames):
+    def test_slices_have_their_frames(
+        self, beads, backmapper, tmp_path, chosen, frames
+    ):
         path = backmapper.run(
             *chosen, output=tmp_path / "a.xtc", seed=1, progress=False
         )
@@ -361,7 +363,7 @@ class TestRun:
             wanted = backmapper.sample(seed=1).positions_angstrom[0]
             np.testing.assert_allclose(ts.positions, wanted, atol=XTC_PRECISION, rtol=0)
 
-    def test_in_chunks(self, backmapper, tmp_path, monkeypatch):
+    def test_size_of_blocks_changes_nothing(self, backmapper, tmp_path, monkeypatch):
         names = []
         for size in (256, 4):
             monkeypatch.setattr(
@@ -378,7 +380,7 @@ class TestRun:
         )
         np.testing.assert_allclose(first, second, atol=2 * XTC_PRECISION)
 
-    def test_no_frames(self, backmapper, tmp_path):
+    def test_refuses_slices_without_a_frame(self, backmapper, tmp_path):
         with pytest.raises(
             ValueError, match="are 6, None, None, which is no frame of 6"
         ):
@@ -470,7 +472,7 @@ class TestWhatIsGiven:
         assert made[0].info["time"] == 0
         assert made[0].box is None
 
-    def test_no_model_moves_the_universe_or_its_numbers(self, beads, backmapper):
+    def test_sampling_leaves_the_universe_alone(self, beads, backmapper):
         before = beads.atoms.positions.copy()
         beads.trajectory[2]
         backmapper.sample(n=3)

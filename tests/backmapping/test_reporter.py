@@ -134,7 +134,7 @@ def test_seeds_and_reports_differ(backmapper, tmp_path):
             assert np.abs(atoms[i] - atoms[j]).max() > 1e-2
 
 
-def test_a_model_will_do(backmapper, tmp_path):
+def test_a_model_stands_for_its_backmapper(backmapper, tmp_path):
     assert isinstance(backmapper.model, CGVAE)
     simulation = running()
     with BackmapReporter(tmp_path / "a.xtc", 5, backmapper.model) as report:
@@ -232,7 +232,7 @@ def several(backmapper, n_molecules, n_others=0, periodic=False):
     return simulation
 
 
-def test_many_molecules_are_made_one_by_one(backmapper, tmp_path):
+def test_molecules_are_decoded_independently(backmapper, tmp_path):
     simulation, watch = several(backmapper, 4), Watch(5)
     with BackmapReporter(tmp_path / "a.trr", 5, backmapper, n=2, seed=1) as report:
         simulation.reporters += [report, watch]
@@ -435,7 +435,7 @@ def test_kept_particles_need_those_of_the_universe(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_it_runs_the_circle_from_a_mapped_frame(tmp_path):
+def test_a_mapped_frame_starts_a_reported_simulation(tmp_path):
     model = untrained("residues")
     universe = coarse_grain(mda.Universe(TOPOLOGY, TRAJECTORY), model.mapping)
     simulation = running()

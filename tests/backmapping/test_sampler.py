@@ -42,7 +42,7 @@ def index(*numbers):
 
 @settings(deadline=None, max_examples=25)
 @given(SEEDS, NUMBERS, st.data())
-def test_bits_do_not_depend_on_the_company(seed, frames, data):
+def test_bits_are_a_function_of_their_key_alone(seed, frames, data):
     n = len(frames)
     copies = data.draw(st.lists(st.integers(0, 2**31), min_size=n, max_size=n))
     together = random_bits(seed, np.array(frames), np.array(copies), 5)
@@ -130,7 +130,7 @@ def test_the_batch_size_changes_nothing(fixture, batch_size, request, truth):
 
 
 @pytest.mark.parametrize("fixture", ["model", "canonical"])
-def test_more_copies_and_other_frames_change_nothing(fixture, request, truth):
+def test_samples_are_a_function_of_seed_frame_and_copy(fixture, request, truth):
     model = request.getfixturevalue(fixture)
     beads = beads_of(model, truth)
     sampler = Sampler(model)
@@ -176,7 +176,7 @@ def test_beads_are_kept_for_any_weights_anywhere(truth, weights, shift, labels):
 
 
 @pytest.mark.parametrize("fixture", ["model", "canonical"])
-def test_samples_move_with_the_beads(fixture, request, truth):
+def test_translation_of_the_beads_translates_samples(fixture, request, truth):
     model = request.getfixturevalue(fixture)
     beads = beads_of(model, truth)
     sampler = Sampler(model)

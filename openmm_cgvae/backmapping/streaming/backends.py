@@ -1,4 +1,4 @@
-"""Where blocks are made: here, in other processes, or on a cluster."""
+"""Where blocks are backmapped: here, in other processes, or on a cluster."""
 
 import os
 import uuid
@@ -66,7 +66,7 @@ def check_backend(backend: Backend, n_workers: int | None) -> None:
 def finished_blocks(
     job: Job, blocks: Sequence[int], backend: Backend, n_workers: int | None = None
 ) -> Iterator[int]:
-    """Make blocks and yield each when it is finished, in any order.
+    """Backmap blocks and yield each when it is finished, in any order.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def _here(job: Job, blocks: Sequence[int]) -> Iterator[int]:
 
 
 def _n_cores() -> int:
-    """Count the cores this process may use."""
+    """Return the number of cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -83,7 +83,7 @@ def _native(
 
 
 def _universes(block: BeadBlock, atoms: np.ndarray) -> Iterator[mda.Universe]:
-    """Put structure after structure into a universe without names."""
+    """Yield structure after structure in a universe without names."""
     universe = mda.Universe.empty(atoms.shape[-2], trajectory=True)
     timestep = universe.trajectory.ts
     for samples, box, number, time in zip(

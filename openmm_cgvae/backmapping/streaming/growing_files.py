@@ -5,7 +5,7 @@ import shutil
 import struct
 from pathlib import Path
 
-__all__ = ["append_part", "cut", "settle", "size_of"]
+__all__ = ["append_part", "cut", "wait_for_disk", "size_of"]
 
 _COPIED_AT_ONCE = 2**22  # bytes
 _DCD_HEADER_RECORDS = 3
@@ -13,7 +13,7 @@ _DCD_N_FRAMES_OFFSET = 8  # bytes, behind the length of the first record and "CO
 
 
 def append_part(whole: Path, part: Path, n_frames: int) -> None:
-    """Put the frames of a part behind those that are already there.
+    """Write the frames of a part behind those that are already there.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def append_part(whole: Path, part: Path, n_frames: int) -> None:
             target.write(struct.pack("<i", n_frames))
 
 
-def settle(whole: Path) -> None:
+def wait_for_disk(whole: Path) -> None:
     """Wait until what was written is on the disk, so that no crash can lose it.
 
     Parameters
@@ -60,7 +60,7 @@ def settle(whole: Path) -> None:
 
 
 def cut(whole: Path, n_bytes: int) -> bool:
-    """Cut off what was written last and not finished.
+    """Remove what was written last and not finished.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def size_of(whole: Path) -> int:
 
 
 def _dcd_header_length(start: bytes) -> int:
-    """Add up the records in front of the frames; each has its length on both sides."""
+    """Compute the length of the records in front; each has its own on both sides."""
     place = 0
     for _ in range(_DCD_HEADER_RECORDS):
         place += struct.unpack_from("<i", start, place)[0] + 8

@@ -19,8 +19,8 @@ from openmm_cgvae.backmapping.streaming.backends import Backend, finished_blocks
 from openmm_cgvae.backmapping.streaming.growing_files import (
     append_part,
     cut,
-    settle,
     size_of,
+    wait_for_disk,
 )
 from openmm_cgvae.backmapping.streaming.job import Job, write_text
 from openmm_cgvae.model import Model
@@ -88,7 +88,7 @@ class Progress:
 def backmap_frames(
     job: Job, backend: Backend, n_workers: int | None, *, shows_progress: bool
 ) -> WrittenTrajectory:
-    """Run a job, or what is left of it, and put its files where they belong.
+    """Run a job, or what is left of it, and move its files where they belong.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def _make_all(
 
 
 def _append_ready(job: Job, progress: Progress, bar: tqdm) -> None:
-    """Put the blocks that are next behind the others."""
+    """Write the blocks that are next behind the others."""
     files = job.files
     growing = [files.growing(file) for file in range(files.n_files)]
     while progress.n_blocks < job.n_blocks and files.note(progress.n_blocks).is_file():
@@ -243,7 +243,7 @@ def _append_ready(job: Job, progress: Progress, bar: tqdm) -> None:
 
 def _save(job: Job, progress: Progress) -> None:
     for file in range(job.files.n_files):
-        settle(job.files.growing(file))
+        wait_for_disk(job.files.growing(file))
     write_text(
         job.files.folder / _PROGRESS_FILE, json.dumps(asdict(progress), indent=1)
     )
@@ -305,7 +305,7 @@ def _check_settings(old: dict[str, Any], new: dict[str, Any], folder: Path) -> N
 
 
 def _digest(model: Model) -> str:
-    """Hash the weights, and what they make of what."""
+    """Compute a hash of the weights, the settings and the mapping."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
