@@ -26,7 +26,7 @@ from openmm_cgvae.backmapping.streaming.run_files import RunFiles
 from openmm_cgvae.chemistry.proteins import ProteinBeads
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.mapping.replicas import beside, repeat
-from openmm_cgvae.model import Model
+from openmm_cgvae.model import Model, TransferableModel
 from openmm_cgvae.model.noise import seed_or_new
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.structures.ensemble import AtomisticEnsemble
@@ -44,7 +44,7 @@ class Backmapper:
         be in another order than the model's if names and residue numbers tell which
         is which. Of a protein, `proteins.protein_from_beads` lets you choose
         disulfides and protonation.
-    model : Model, str or path-like, optional
+    model : Model, TransferableModel, str or path-like, optional
         A model, the name of one that ships with the package, or a model file. By
         default the shipped model with the universe's own residue and bead names, or
         else the one for any protein with beads of that family.
@@ -100,7 +100,7 @@ class Backmapper:
     def __init__(
         self,
         universe: "mda.Universe | mda.AtomGroup | ProteinBeads",
-        model: "Model | str | os.PathLike[str] | None" = None,
+        model: "Model | TransferableModel | str | os.PathLike[str] | None" = None,
         *,
         batch_size: int | None = None,
         unknown: str = "raise",

@@ -9,7 +9,7 @@ import torch
 from openmm_cgvae._runtime.arguments import checked_count
 from openmm_cgvae._runtime.threads import threads
 from openmm_cgvae.mapping.label_symmetry import LabelSymmetry
-from openmm_cgvae.model import CGVAE, Model
+from openmm_cgvae.model import Model
 from openmm_cgvae.model.noise import (
     checked_seed,
     correlated_noise,
@@ -20,10 +20,8 @@ from openmm_cgvae.model.noise import (
 
 __all__ = ["Sampler"]
 
-# What is decoded at once should stay in the cache of a core, and calls should not cost
-# more than what is done in them: measured, see docs/speed.md. Beads of the decoder with
-# vectors have many times the numbers of others.
-_BEADS_AT_ONCE, _BEADS_WITH_VECTORS = 1024, 144
+# What is decoded at once should stay in the cache of a core: measured, see
+# docs/speed.md.
 _ATOMS_AT_ONCE = 2**16
 
 
@@ -239,7 +237,5 @@ class Sampler:
 
 def _fast_batch_size(model: Model) -> int:
     """Choose how many structures are decoded at once."""
-    has_vectors = isinstance(model, CGVAE) and model.config.decoder == "vectors"
-    n_beads = _BEADS_WITH_VECTORS if has_vectors else _BEADS_AT_ONCE
-    mapping = model.mapping
+    n_beads, mapping = model.beads_per_batch, model.mapping
     return max(1, min(n_beads // mapping.n_beads, _ATOMS_AT_ONCE // mapping.n_atoms))

@@ -14,7 +14,7 @@ from openmm_cgvae.data import data_path
 from openmm_cgvae.evaluation.evaluation import held_out_frames
 from openmm_cgvae.evaluation.figures import overlay, ramachandran
 from openmm_cgvae.metrics import dihedral_angles
-from openmm_cgvae.model import Model
+from openmm_cgvae.model import Model, require_molecule
 from openmm_cgvae.model.pretrained import load_model
 from openmm_cgvae.molecules.frames import Frames
 from openmm_cgvae.molecules.torsions import backbone_torsions
@@ -69,7 +69,7 @@ def run_demo(
     """
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-    model = load_model(MODEL)
+    model = require_molecule(load_model(MODEL))
     atoms = mda.Universe(
         str(data_path("alanine-dipeptide.pdb")), str(data_path("alanine-dipeptide.xtc"))
     )

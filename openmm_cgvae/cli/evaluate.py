@@ -30,11 +30,12 @@ def add_evaluate(verbs: Any) -> None:
 
 def _evaluate(arguments: Arguments) -> None:
     from openmm_cgvae.evaluation.evaluation import evaluate
+    from openmm_cgvae.model import require_molecule
     from openmm_cgvae.model.pretrained import load_model
     from openmm_cgvae.molecules.frames import Frames
 
     result = evaluate(
-        load_model(arguments.model),
+        require_molecule(load_model(arguments.model)),
         Frames.from_universe(open_universe(arguments)),
         n_frames=arguments.n_frames,
         n_samples=arguments.n_samples,

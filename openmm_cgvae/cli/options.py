@@ -141,10 +141,11 @@ def open_universe(arguments: Arguments) -> "mda.Universe":
 def make_mapping(atoms: "mda.Universe", text: str) -> "Mapping":
     """Make the mapping that was asked for."""
     from openmm_cgvae.mapping.schemes import from_spec
+    from openmm_cgvae.model import require_molecule
     from openmm_cgvae.model.pretrained import list_models, load_model
 
     if text in list_models() or text.endswith(".cgvae"):
-        return load_model(text).mapping
+        return require_molecule(load_model(text)).mapping
     return from_spec(atoms.atoms, text)
 
 

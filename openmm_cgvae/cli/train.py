@@ -18,7 +18,7 @@ from openmm_cgvae.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from openmm_cgvae.model import Model
+    from openmm_cgvae.model import Model, TransferableModel
 
 __all__ = ["add_settings", "add_train"]
 
@@ -87,7 +87,9 @@ def _train_on_one(arguments: Arguments, options: dict[str, Any]) -> "Model":
     return train(atoms, mapping, compiles=arguments.compiles, **options)
 
 
-def _train_on_many(arguments: Arguments, options: dict[str, Any]) -> "Model":
+def _train_on_many(
+    arguments: Arguments, options: dict[str, Any]
+) -> "TransferableModel":
     from openmm_cgvae.training import train_many, training_molecules
 
     if arguments.compiles:

@@ -5,20 +5,19 @@ from openmm_cgvae.model.baselines import LinearMap, Perceptron
 from openmm_cgvae.model.cgvae import CGVAE
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.factory import make_model
-from openmm_cgvae.model.refinement.geometry_statistics import (
-    AtomPairTypes,
-    GeometryStatistics,
-)
+from openmm_cgvae.model.refinement.geometry_statistics import GeometryStatistics
+from openmm_cgvae.model.transferable import TransferableModel, require_molecule
 
 __all__ = [
     "CGVAE",
     "GeometryStatistics",
-    "AtomPairTypes",
     "LinearMap",
     "Model",
     "ModelConfig",
     "Molecule",
     "Perceptron",
     "Reconstruction",
+    "TransferableModel",
     "make_model",
+    "require_molecule",
 ]

@@ -1,4 +1,4 @@
-"""Model: what all models share, whatever the network."""
+"""Model: what all models of a molecule share, whatever the network."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,6 +13,12 @@ from openmm_cgvae.model.gaussian import Gaussian
 from openmm_cgvae.model.graphs import GraphBatch, MoleculeGraph
 from openmm_cgvae.molecules import AtomTable
 
+__all__ = ["Model", "Molecule", "Reconstruction"]
+
+# What is decoded at once should stay in the cache of a core, and calls should not cost
+# more than what is done in them: measured, see docs/speed.md.
+BEADS_PER_BATCH = 1024
+
 
 @dataclass(frozen=True, eq=False)
 class Molecule:
@@ -24,7 +30,7 @@ class Molecule:
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
-    """What a forward pass gives: atoms [A], posterior and Gaussian prior."""
+    """Result of a forward pass: atoms [Å], posterior and Gaussian prior."""
 
     positions: Float[Tensor, "n_atoms 3"]
     posterior: Gaussian
@@ -32,7 +38,7 @@ class Reconstruction:
 
 
 class Model(nn.Module, ABC):
-    """A network that makes atoms of beads, and what is needed to use it.
+    """A network that makes the atoms of one molecule from its beads.
 
     Training, model files, sampling and evaluation ask for no more than this.
 
@@ -42,17 +48,25 @@ class Model(nn.Module, ABC):
         Sizes and forms.
     vocabulary : sequence of str
         Atom types, as `graphs.atom_types_of` spells them.
-    molecule : Molecule, optional
-        The molecule it was made for.
+    molecule : Molecule
+        The molecule it is for.
     provenance : dict, optional
         Where the weights came from, in plain JSON types.
+
+    Attributes
+    ----------
+    has_prior : bool
+        Whether it has the encoder, prior and decoder of a CGVAE, so that the prior can
+        be fitted to the latents and the decoder to samples of the prior.
     """
+
+    has_prior: bool = False
 
     def __init__(
         self,
         config: ModelConfig,
         vocabulary: Sequence[str],
-        molecule: Molecule | None = None,
+        molecule: Molecule,
         provenance: dict | None = None,
     ) -> None:
         super().__init__()
@@ -64,18 +78,17 @@ class Model(nn.Module, ABC):
     @property
     def mapping(self) -> Mapping:
         """How the atoms of the model's molecule make beads."""
-        return self._known().mapping
+        return self.molecule.mapping
 
     @property
     def atom_table(self) -> AtomTable:
         """The atoms of the model's molecule."""
-        return self._known().atom_table
+        return self.molecule.atom_table
 
     def graph(self) -> MoleculeGraph:
-        """Make the static graph of the model's molecule."""
-        molecule = self._known()
+        """Build the static graph of the model's molecule."""
         return MoleculeGraph.from_records(
-            molecule.atom_table, molecule.mapping, self.vocabulary
+            self.atom_table, self.mapping, self.vocabulary
         )
 
     @property
@@ -83,27 +96,33 @@ class Model(nn.Module, ABC):
     def n_latents(self) -> int:
         """Latents of every bead, and so the numbers of noise a sample needs."""
 
+    @property
+    def beads_per_batch(self) -> int:
+        """Beads to decode at once where that is fastest."""
+        return BEADS_PER_BATCH
+
+    def learn_geometry(self, frames: Float[Tensor, "n_frames n_atoms 3"]) -> None:
+        """Learn from data what no gradient teaches; nothing, for most models.
+
+        Parameters
+        ----------
+        frames : Tensor, shape (n_frames, n_atoms, 3)
+            Structures to train on [Å].
+        """
+        del frames
+
     @abstractmethod
     def forward(
         self, batch: GraphBatch, noise: Float[Tensor, "n_beads n_latents"]
     ) -> Reconstruction:
-        """Make the atoms of a batch again, as training compares them."""
+        """Build the atoms of a batch again, as training compares them."""
 
     @abstractmethod
     def reconstruct(self, batch: GraphBatch) -> Float[Tensor, "n_atoms 3"]:
-        """Make the atoms of a batch again, as well as the model can."""
+        """Build the atoms of a batch again, as well as the model can."""
 
     @abstractmethod
     def sample(
         self, batch: GraphBatch, noise: Float[Tensor, "n_beads n_latents"]
     ) -> Float[Tensor, "n_atoms 3"]:
-        """Make atoms of beads alone."""
-
-    def _known(self) -> Molecule:
-        if self.molecule is None:
-            raise ValueError(
-                "`model` was made without a molecule; give "
-                f"{type(self).__name__}(..., molecule=), or take model.for_molecule() "
-                "of a model for many"
-            )
-        return self.molecule
+        """Build atoms from beads alone."""

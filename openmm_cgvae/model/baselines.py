@@ -11,6 +11,8 @@ from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.gaussian import Gaussian
 from openmm_cgvae.model.graphs import GraphBatch
 
+__all__ = ["Baseline", "LinearMap", "Perceptron"]
+
 
 class Baseline(Model):
     """A function of the beads alone, for one molecule.
@@ -22,7 +24,7 @@ class Baseline(Model):
 
     As printed, what a baseline makes has other beads than it was made from. With
     ``keeps_beads`` the atoms of every bead are shifted together so that it has the
-    same, in training too; `sampling.Sampler` does that in any case.
+    same, in training too; `sampler.Sampler` does that in any case.
 
     Parameters
     ----------
@@ -34,22 +36,7 @@ class Baseline(Model):
         The molecule it is for; numbers of beads and atoms are the sizes of a baseline.
     provenance : dict, optional
         Where the weights came from, in plain JSON types.
-
-    Raises
-    ------
-    ValueError
-        If there is no molecule.
     """
-
-    def __init__(
-        self,
-        config: ModelConfig,
-        vocabulary: Sequence[str],
-        molecule: Molecule | None = None,
-        provenance: dict | None = None,
-    ) -> None:
-        super().__init__(config, vocabulary, molecule, provenance)
-        self._known()
 
     @property
     def n_latents(self) -> int:
@@ -60,12 +47,12 @@ class Baseline(Model):
     def make(
         self, centred_beads: Float[Tensor, "n_molecules n_beads 3"]
     ) -> Float[Tensor, "n_molecules n_atoms 3"]:
-        """Make atoms of beads whose mean is the origin [A]."""
+        """Build atoms of beads whose mean is the origin [Å]."""
 
     def forward(
         self, batch: GraphBatch, noise: Float[Tensor, "n_beads 0"]
     ) -> Reconstruction:
-        """Make atoms; posterior and prior are those of no latents.
+        """Build atoms; posterior and prior are those of no latents.
 
         Parameters
         ----------
@@ -85,12 +72,12 @@ class Baseline(Model):
     def sample(
         self, batch: GraphBatch, noise: Float[Tensor, "n_beads 0"]
     ) -> Float[Tensor, "n_atoms 3"]:
-        """Make atoms; the same ones every time."""
+        """Build atoms; the same ones every time."""
         del noise
         return self.reconstruct(batch)
 
     def reconstruct(self, batch: GraphBatch) -> Float[Tensor, "n_atoms 3"]:
-        """Make atoms.
+        """Build atoms.
 
         Parameters
         ----------
@@ -100,7 +87,7 @@ class Baseline(Model):
         Returns
         -------
         Tensor, shape (n_atoms, 3)
-            Atom positions [A].
+            Atom positions [Å].
 
         Raises
         ------
@@ -136,7 +123,7 @@ class LinearMap(Baseline):
         self,
         config: ModelConfig,
         vocabulary: Sequence[str],
-        molecule: Molecule | None = None,
+        molecule: Molecule,
         provenance: dict | None = None,
     ) -> None:
         super().__init__(config, vocabulary, molecule, provenance)
@@ -165,7 +152,7 @@ class Perceptron(Baseline):
         self,
         config: ModelConfig,
         vocabulary: Sequence[str],
-        molecule: Molecule | None = None,
+        molecule: Molecule,
         provenance: dict | None = None,
     ) -> None:
         super().__init__(config, vocabulary, molecule, provenance)

@@ -1,8 +1,9 @@
-"""One self-sufficient file for a model: safetensors with a JSON header."""
+"""The model file: weights in safetensors, and a JSON header with all else."""
 
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,24 @@ from openmm_cgvae._runtime.version import __version__
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import (
     CGVAE,
-    AtomPairTypes,
+    GeometryStatistics,
     Model,
     ModelConfig,
     Molecule,
+    TransferableModel,
     make_model,
 )
 from openmm_cgvae.model.config import RENAMED
 from openmm_cgvae.molecules import AtomTable
+
+__all__ = [
+    "FORMAT",
+    "HEADER_KEY",
+    "SUFFIX",
+    "load_file",
+    "read_header",
+    "save_model",
+]
 
 FORMAT = 1
 HEADER_KEY = "openmm_cgvae"
@@ -33,13 +44,13 @@ SUFFIX = ".cgvae"
 DEEPEST_DEFAULT = ModelConfig().decoder_layers
 
 
-def save_model(model: Model, path: str | os.PathLike[str]) -> Path:
+def save_model(model: Model | TransferableModel, path: str | os.PathLike[str]) -> Path:
     """Write a model, with all that is needed to use it, to one file.
 
     Parameters
     ----------
-    model : Model
-        The model, made with a molecule.
+    model : Model or TransferableModel
+        The model. Of one that a model of many molecules made, that model is written.
     path : path-like
         The file, customarily ``*.cgvae``.
 
@@ -50,12 +61,12 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> Path:
 
     Raises
     ------
-    ValueError
-        If the model has no molecule.
     TypeError
         If its provenance is not of plain JSON types.
     """
     target = Path(path)
+    if isinstance(model, CGVAE) and isinstance(model.origin, TransferableModel):
+        model = model.origin
     tensors = {
         name: tensor.detach().cpu().contiguous()
         for name, tensor in model.state_dict().items()
@@ -102,7 +113,7 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
         return _header(file, Path(path))
 
 
-def load_file(path: str | os.PathLike[str]) -> Model:
+def load_file(path: str | os.PathLike[str]) -> Model | TransferableModel:
     """Read a model from a file; nothing in the file is executed.
 
     Parameters
@@ -112,8 +123,9 @@ def load_file(path: str | os.PathLike[str]) -> Model:
 
     Returns
     -------
-    Model
-        The model, ready to sample, in evaluation mode.
+    Model or TransferableModel
+        The model, in evaluation mode: of one molecule, ready to sample, or of many, see
+        `TransferableModel.for_molecule`.
 
     Raises
     ------
@@ -130,9 +142,11 @@ def load_file(path: str | os.PathLike[str]) -> Model:
         try:
             options = current_names(header["config"], RENAMED, warns=False)
             config = ModelConfig.from_dict(options)
-            molecule, kinds = _read_what_it_is_for(header)
-            _check_shapes(config, header, molecule, kinds, shapes)
-            model = _model(config, header, molecule, kinds)
+            build = _recipe(config, header)
+            _check_shapes(config, build, shapes)
+            model = build()
+            if isinstance(model, Model):
+                model.graph()  # raises where atoms, beads and words do not fit together
             _load_weights(model, {n: file.get_tensor(old) for n, old in names.items()})
             as_written = {old: model.state_dict()[n] for n, old in names.items()}
             if _digest_of(as_written) != header["weights_sha256"]:
@@ -209,20 +223,15 @@ def _header(file: Any, source: Path) -> dict[str, Any]:
 
 def _check_shapes(
     config: ModelConfig,
-    header: dict[str, Any],
-    molecule: Molecule | None,
-    kinds: AtomPairTypes | None,
+    build: Callable[[], Model | TransferableModel],
     shapes: dict[str, list[int]],
 ) -> None:
-    """Refuse a header whose network is not the one in the file, before it is built."""
-    words = header["vocabulary"]
-    if not isinstance(words, list) or not all(isinstance(w, str) for w in words):
-        raise ValueError("the vocabulary is not a list of words")
+    """Check that the network is the one in the file, before it is built."""
     deepest = max(config.encoder_layers, config.prior_layers, config.decoder_layers)
     if deepest > max(len(shapes), DEEPEST_DEFAULT):
         raise ValueError(f"the header asks for {deepest} layers")
     with torch.device("meta"):
-        described = make_model(config, words, molecule, kinds=kinds).state_dict()
+        described = build().state_dict()
     wanted = {name: list(tensor.shape) for name, tensor in described.items()}
     if wanted != shapes:
         names = sorted(set(wanted) ^ set(shapes)) or [
@@ -231,7 +240,9 @@ def _check_shapes(
         raise ValueError(f"the tensor {names[0]} is missing, unknown or misshapen")
 
 
-def _load_weights(model: Model, weights: dict[str, torch.Tensor]) -> None:
+def _load_weights(
+    model: Model | TransferableModel, weights: dict[str, torch.Tensor]
+) -> None:
     for name, wanted in model.state_dict().items():
         if weights[name].dtype != wanted.dtype:
             raise ValueError(f"the tensor {name} is of type {weights[name].dtype}")
@@ -253,41 +264,45 @@ def _digest_of(tensors: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _model(
-    config: ModelConfig,
-    header: dict[str, Any],
-    molecule: Molecule | None,
-    kinds: AtomPairTypes | None,
-) -> Model:
-    if not isinstance(header["provenance"], dict):
-        raise ValueError("the provenance is not a record")
-    words, provenance = header["vocabulary"], header["provenance"]
-    model = make_model(config, words, molecule, provenance, kinds)
-    if molecule is not None:
-        model.graph()  # raises where atoms, beads and vocabulary do not fit together
-    return model
-
-
-def _what_it_is_for(model: Model) -> dict[str, Any]:
-    """Describe the molecule of a model, or what a model of many knows."""
-    if isinstance(model, CGVAE) and model.kinds is not None:
-        return {"atom_table": None, "mapping": None, "kinds": asdict(model.kinds)}
+def _what_it_is_for(model: Model | TransferableModel) -> dict[str, Any]:
+    """Describe the molecule of a model, or the beads and types of one for many."""
+    if isinstance(model, TransferableModel):
+        known = {
+            "beads": model.bead_family,
+            "pairs": model.geometry.pairs,
+            "centres": model.geometry.stereocentres,
+        }
+        return {"atom_table": None, "mapping": None, "kinds": known}
     return {
         "atom_table": model.atom_table.to_dict(),
         "mapping": model.mapping.to_dict(),
     }
 
 
-def _read_what_it_is_for(
-    header: dict[str, Any],
-) -> tuple[Molecule | None, AtomPairTypes | None]:
+def _recipe(
+    config: ModelConfig, header: dict[str, Any]
+) -> Callable[[], Model | TransferableModel]:
+    """Read from a header how to build its network, with random weights."""
+    vocabulary, provenance = header["vocabulary"], header["provenance"]
+    if not _are_words(vocabulary):
+        raise ValueError("the vocabulary is not a list of words")
+    if not isinstance(provenance, dict):
+        raise ValueError("the provenance is not a record")
     if "kinds" not in header:
         table = AtomTable.from_dict(header["atom_table"])
-        return Molecule(table, Mapping.from_dict(header["mapping"])), None
-    kinds = header["kinds"]
-    words = [kinds["beads"], *kinds["pairs"], *kinds["centres"]]
-    if not all(isinstance(word, str) for word in words):
-        raise ValueError("the kinds of atoms are not words")
-    return None, AtomPairTypes(
-        kinds["beads"], tuple(kinds["pairs"]), tuple(kinds["centres"])
-    )
+        molecule = Molecule(table, Mapping.from_dict(header["mapping"]))
+        return lambda: make_model(config, vocabulary, molecule, provenance)
+    known = header["kinds"]
+    family, pairs, centres = known["beads"], known["pairs"], known["centres"]
+    if not (_are_words([family]) and _are_words(pairs) and _are_words(centres)):
+        raise ValueError("the types of atoms are not words")
+
+    def build() -> TransferableModel:
+        geometry = GeometryStatistics(tuple(pairs), tuple(centres))
+        return TransferableModel(config, vocabulary, family, geometry, provenance)
+
+    return build
+
+
+def _are_words(values: object) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)

@@ -228,7 +228,7 @@ def toy_config(**options: Any) -> ModelConfig:
     return ModelConfig(**{**sizes, **options})
 
 
-def toy_model(molecule: Molecule | None = MOLECULE, **options: Any) -> CGVAE:
+def toy_model(molecule: Molecule = MOLECULE, **options: Any) -> CGVAE:
     """Build a small CGVAE with random weights.
 
     Parameters

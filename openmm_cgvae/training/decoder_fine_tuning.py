@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from openmm_cgvae.model import CGVAE, Reconstruction
+from openmm_cgvae.model import CGVAE, Model, Reconstruction
 from openmm_cgvae.model.gaussian import Gaussian
 from openmm_cgvae.model.graphs import GraphBatch
 from openmm_cgvae.model.refinement.one_molecule import least_distances
@@ -33,7 +33,7 @@ class DecoderFineTuning(Stage):
     name, folder = "fine-tuning the decoder", "polish"
     model: CGVAE
 
-    def __init__(self, model: CGVAE, data: TrajectoryDataset, config: TrainingConfig):
+    def __init__(self, model: Model, data: TrajectoryDataset, config: TrainingConfig):
         super().__init__(model, data, config)
         first, second = model.graph().close_pairs.unbind(1)
         frames = data.atom_positions[data.train]

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from openmm_cgvae.model import Model, Reconstruction
+from openmm_cgvae.model import Model, Reconstruction, TransferableModel
 from openmm_cgvae.model.gaussian import Gaussian
 from openmm_cgvae.model.graphs import GraphBatch
 
@@ -172,7 +172,7 @@ def kl_divergence(posterior: Gaussian, prior: Gaussian) -> Float[Tensor, " n_bea
 
 
 def objective(
-    model: Model,
+    model: Model | TransferableModel,
     batch: GraphBatch,
     result: Reconstruction,
     bond_weight: float | Tensor,
@@ -189,7 +189,7 @@ def objective(
 
     Parameters
     ----------
-    model : Model
+    model : Model or TransferableModel
         The model.
     batch : GraphBatch
         The reference, with atom positions.

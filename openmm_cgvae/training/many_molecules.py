@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from openmm_cgvae.model import CGVAE, GeometryStatistics, Model, ModelConfig, make_model
+from openmm_cgvae.model import GeometryStatistics, ModelConfig, TransferableModel
 from openmm_cgvae.training.config import configure
 from openmm_cgvae.training.many_molecules_data import MolecularDataset, TrainingMolecule
 from openmm_cgvae.training.prior_fit import PriorFit
@@ -27,7 +27,7 @@ def train_many(  # noqa: PLR0913 - the settings of a training
     source: dict[str, Any] | None = None,
     n_threads: int = 1,
     progress: bool = True,
-) -> CGVAE:
+) -> TransferableModel:
     """Train one model on many molecules.
 
     The architecture is that of `train`. It carries over to other molecules made of
@@ -56,8 +56,8 @@ def train_many(  # noqa: PLR0913 - the settings of a training
 
     Returns
     -------
-    CGVAE
-        The trained model; `CGVAE.for_molecule` makes it ready for a molecule.
+    TransferableModel
+        The trained model; its `for_molecule` returns the model of a molecule.
 
     Raises
     ------
@@ -105,18 +105,14 @@ def _new_model(
     molecules: Sequence[TrainingMolecule],
     beads: str,
     seed: int,
-) -> CGVAE:
-    """Build a model with random weights that knows the types of the molecules."""
+) -> TransferableModel:
+    """Build a model with random weights that knows the geometry of the molecules."""
     seen = [
         (molecule.atom_table, molecule.positions)
         for molecule in molecules
         if not molecule.is_validation
     ]
-    geometry = GeometryStatistics.learned(beads, seen)
+    geometry = GeometryStatistics.learned(seen)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        model: Model = make_model(config, vocabulary, None, kinds=geometry.kinds)
-    if not isinstance(model, CGVAE):
-        raise TypeError("`model` is not a CGVAE")  # make_model has refused it
-    model.geometry = geometry
-    return model
+        return TransferableModel(config, vocabulary, beads, geometry)

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import MDAnalysis as mda
 import torch
@@ -10,7 +10,6 @@ import torch
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import CGVAE, Model, ModelConfig, Molecule, make_model
 from openmm_cgvae.model.graphs import MoleculeGraph, atom_types_of
-from openmm_cgvae.model.refinement.one_molecule import MoleculeRefinement
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.frames import Frames
 from openmm_cgvae.training.config import configure
@@ -109,10 +108,8 @@ def train(  # noqa: PLR0913 - the settings of a training
     data = TrajectoryDataset.prepare(frames, atom_table, mapping, model_config, config)
     model = _new_model(data.normalised(model_config), vocabulary, molecule, config.seed)
     stages: list[Stage] = [Objective(model, data, config)]
-    if isinstance(model, CGVAE):
-        if isinstance(model.refinement, MoleculeRefinement):
-            seen = data.atom_positions[data.train]
-            model.refinement.learn(seen, data.graph.close_pairs)
+    model.learn_geometry(data.atom_positions[data.train])
+    if model.has_prior:
         if model.config.prior == "flow" or config.prior_epochs:
             stages.append(PriorFit(model, data, config))
         if config.fine_tuning_epochs:
@@ -127,10 +124,9 @@ def train(  # noqa: PLR0913 - the settings of a training
         compiles=compiles,
         trainer_options=where,
     )
-    if isinstance(model, CGVAE) and config.fits_prior_temperature:
-        model.config = replace(
-            model.config, prior_temperature=best_temperature(model, data, config.seed)
-        )
+    if model.has_prior and config.fits_prior_temperature:
+        fitted = best_temperature(cast(CGVAE, model), data, config.seed)
+        model.config = replace(model.config, prior_temperature=fitted)
     return model
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from openmm_cgvae.model import Model
+from openmm_cgvae.model import Model, TransferableModel
 from openmm_cgvae.model.graphs import GraphBatch
 from openmm_cgvae.training.compiling import CompiledLosses, pays
 from openmm_cgvae.training.config import TrainingConfig
@@ -56,7 +56,7 @@ class Stage(pl.LightningModule, ABC):
 
     def __init__(
         self,
-        model: Model,
+        model: Model | TransferableModel,
         data: TrainingDataset,
         config: TrainingConfig,
     ):

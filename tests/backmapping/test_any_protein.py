@@ -32,7 +32,7 @@ def trace(resnames=SEQUENCE, name="CA", start=1):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_model_ships_for_the_family(family):
     model = load_model(f"protein-{family}")
-    assert model.kinds.beads == family
+    assert model.bead_family == family
     assert f"protein-{family}" in list_models()
 
 
@@ -74,7 +74,7 @@ def test_beads_of_martini_with_go_sites():
     )  # fmt: skip
     mapper = Backmapper(universe)
     assert mapper.beads.names.tolist() == ["BB", "SC1", "BB", "SC1", "SC2", "BB"]
-    assert mapper.model.kinds.beads == "martini3"
+    assert mapper.model.origin.bead_family == "martini3"
     assert len(mapper.sample(n=2, seed=0)) == 2
 
 
@@ -120,7 +120,7 @@ def test_the_same_seed_gives_the_same_atoms_in_any_batch():
     )
     differences = np.abs(one - many)
     assert np.median(differences) < 2e-5
-    # Where atoms touch, sixty steps of settling magnify what single precision rounds.
+    # Where atoms touch, sixty steps of refinement magnify what single precision rounds.
     assert differences.max() < 5e-3
 
 

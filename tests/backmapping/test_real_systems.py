@@ -167,7 +167,7 @@ class TestAdenylateKinase:
             assert universe.dimensions[3:].tolist() == [60, 60, 90]
         mapper = Backmapper(beads)
         families = {"residues": "residue", "alpha_carbon": "alpha-carbon"}
-        assert mapper.model.kinds.beads == families[scheme.__name__]
+        assert mapper.model.origin.bead_family == families[scheme.__name__]
         made = mapper.mapping.project(mapper.sample(seed=0).positions_angstrom[0])
         off = made - beads.atoms.positions
         if universe.dimensions is not None:  # molecules are made whole

@@ -427,7 +427,7 @@ class TestMany:
         output = tmp_path / "any.cgvae"
         run("train", *words, "--n-epochs", 2, "--output", output)
         model = load_model(output)
-        assert model.kinds.beads == beads
+        assert model.bead_family == beads
         assert model.provenance["preset"] == "transferable"
         source = model.provenance["source"]["set"]
         assert (source["n_molecules"], source["n_frames"]) == (2, 8)

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.model import CGVAE, ModelConfig, checkpoint
+from openmm_cgvae.model import ModelConfig, checkpoint
 from openmm_cgvae.model.checkpoint import (
     FORMAT,
     HEADER_KEY,
@@ -137,11 +137,6 @@ def test_provenance_has_to_be_plain(tmp_path):
     with pytest.raises(TypeError, match="not JSON serializable"):
         save_model(model, tmp_path / "m.cgvae")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_model_without_molecule_is_not_saved(tmp_path):
-    with pytest.raises(ValueError, match="made without a molecule"):
-        save_model(CGVAE(ModelConfig(n_channels=4), ["1"]), tmp_path / "m.cgvae")
 
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path):

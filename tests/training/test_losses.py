@@ -4,7 +4,7 @@ import pytest
 import torch
 from reference import equations
 
-from openmm_cgvae.model.cgvae import Reconstruction
+from openmm_cgvae.model import Reconstruction
 from openmm_cgvae.model.gaussian import Gaussian
 from openmm_cgvae.testing import (
     MOLECULE,

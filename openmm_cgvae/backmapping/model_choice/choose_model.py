@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import MDAnalysis as mda
 import numpy as np
@@ -23,7 +24,7 @@ from openmm_cgvae.backmapping.model_choice.refusals import (
 )
 from openmm_cgvae.backmapping.model_choice.shipped_models import shipped_models
 from openmm_cgvae.chemistry.proteins import ProteinBeads, protein_from_beads
-from openmm_cgvae.model import CGVAE, Model, Molecule
+from openmm_cgvae.model import Model, Molecule, TransferableModel, require_molecule
 from openmm_cgvae.model.pretrained import load_model
 
 __all__ = ["ModelChoice", "choose_model"]
@@ -54,7 +55,7 @@ class ModelChoice:
 
 def choose_model(
     beads: "mda.Universe | mda.AtomGroup | ProteinBeads",
-    model: "Model | str | os.PathLike[str] | None" = None,
+    model: "Model | TransferableModel | str | os.PathLike[str] | None" = None,
     *,
     allows_others: bool = False,
 ) -> ModelChoice:
@@ -67,7 +68,7 @@ def choose_model(
     ----------
     beads : MDAnalysis.Universe, AtomGroup or ProteinBeads
         The beads, or a protein made from them.
-    model : Model, str or path-like, optional
+    model : Model, TransferableModel, str or path-like, optional
         A model, its name or file. The beads of a model of one molecule need no names
         if they come molecule after molecule in the order of the model.
     allows_others : bool
@@ -99,11 +100,10 @@ def choose_model(
         return _choose_shipped(beads, allows_others=allows_others)
     if isinstance(model, str | os.PathLike):
         model = load_model(model)
-    family = _family_of(model)
-    if family is None:
+    if not isinstance(model, TransferableModel):
         return _choose_molecule(beads, model, allows_others=allows_others)
     if not isinstance(beads, ProteinBeads):
-        beads = protein_from_beads(beads, family=family)
+        beads = protein_from_beads(beads, family=model.bead_family)
     return _choose_family(beads, model, allows_others=allows_others)
 
 
@@ -116,7 +116,7 @@ def _choose_shipped(
     if isinstance(beads, ProteinBeads):
         if beads.family not in families:
             raise LookupError(why_family_is_unknown(beads.family))
-        model = families[beads.family].load()
+        model = cast(TransferableModel, families[beads.family].load())
         return _choose_family(beads, model, allows_others=allows_others)
     matches = [
         (each, find_molecules(beads.atoms, each.bead_names))
@@ -131,12 +131,12 @@ def _choose_shipped(
     if len(fitting) == 1:
         ((only, found),) = fitting
         check_bonds(found)
-        return ModelChoice(only.load(), found)
+        return ModelChoice(require_molecule(only.load()), found)
     protein = _read_protein(beads, families)
     if isinstance(protein, str):
         several = [each for each, _ in fitting]
         raise LookupError(why_none_ships(beads.atoms, matches, several, protein))
-    model = families[protein.family].load()
+    model = cast(TransferableModel, families[protein.family].load())
     return _choose_family(protein, model, allows_others=allows_others)
 
 
@@ -181,14 +181,13 @@ def _choose_molecule(
 
 
 def _choose_family(
-    protein: ProteinBeads, model: Model, *, allows_others: bool
+    protein: ProteinBeads, model: TransferableModel, *, allows_others: bool
 ) -> ModelChoice:
-    """Make a model for many molecules ready for a protein."""
-    family = _family_of(model)
-    if family != protein.family:
+    """Build the model of a protein from one for many molecules."""
+    if model.bead_family != protein.family:
         raise ValueError(
-            f"`model` is for {family} beads but the protein has {protein.family} "
-            "beads; leave model out, or choose another"
+            f"`model` is for {model.bead_family} beads but the protein has "
+            f"{protein.family} beads; leave model out, or choose another"
         )
     # Virtual and Go sites belong to residues of the protein, and are no atoms.
     is_site = np.isin(protein.others.resindices, protein.known.resindices)
@@ -203,16 +202,9 @@ def _choose_family(
             "a line; give a longer chain"
         )
     molecule = Molecule(protein.atom_table, protein.mapping)
-    ready = model.for_molecule(molecule) if isinstance(model, CGVAE) else model
     is_reordered = bool((np.diff(protein.known.indices) < 0).any())
     found = FoundMolecules(protein.known, others, 1, is_reordered)
-    return ModelChoice(ready, found, protein.notes)
-
-
-def _family_of(model: Model) -> str | None:
-    """Return the bead family of a model for many molecules, None for one of one."""
-    kinds = model.kinds if isinstance(model, CGVAE) else None
-    return None if kinds is None else kinds.beads
+    return ModelChoice(model.for_molecule(molecule), found, protein.notes)
 
 
 def _has_residues(

@@ -9,7 +9,7 @@ from openmm_cgvae.backmapping.model_choice.bead_matching import (
     bead_names_of_molecule,
 )
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.model import Model
+from openmm_cgvae.model import Model, TransferableModel
 from openmm_cgvae.model.checkpoint import SUFFIX, read_header
 from openmm_cgvae.model.pretrained import list_models, load_model, model_path
 from openmm_cgvae.molecules import AtomTable
@@ -38,7 +38,7 @@ class ShippedModel:
     bead_names: tuple[BeadName, ...] = ()
     atom_names: tuple[str, ...] = ()
 
-    def load(self) -> Model:
+    def load(self) -> Model | TransferableModel:
         """Read the model."""
         return load_model(self.name)
 

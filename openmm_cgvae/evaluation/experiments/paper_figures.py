@@ -30,7 +30,7 @@ from openmm_cgvae.evaluation.experiments.tica import (
 from openmm_cgvae.evaluation.figures import compare_models, density_maps, gallery
 from openmm_cgvae.metrics import dihedral_angles
 from openmm_cgvae.metrics.vocabulary import ATOMS, METRICS
-from openmm_cgvae.model import Model
+from openmm_cgvae.model import Model, require_molecule
 from openmm_cgvae.model.checkpoint import load_file
 from openmm_cgvae.molecules.frames import Frames
 from openmm_cgvae.molecules.torsions import backbone_torsions
@@ -108,7 +108,7 @@ class _Drawn:
     seed: int
 
     def load(self) -> Model:
-        return load_file(self.folder / CELLS / self.cell.name / MODEL)
+        return require_molecule(load_file(self.folder / CELLS / self.cell.name / MODEL))
 
     def truth_and_samples(
         self, model: Model, n_frames: int, n_samples: int

@@ -22,7 +22,7 @@ from openmm_cgvae.evaluation.experiments.plan import BenchmarkConfig, Cell
 from openmm_cgvae.evaluation.experiments.results import RESULT, read_results
 from openmm_cgvae.evaluation.experiments.tables import write_tables
 from openmm_cgvae.mapping import Mapping
-from openmm_cgvae.model import Model
+from openmm_cgvae.model import Model, require_molecule
 from openmm_cgvae.model.checkpoint import load_file, save_model
 from openmm_cgvae.molecules.frames import Frames
 from openmm_cgvae.training import train
@@ -168,7 +168,7 @@ class _Runner:
     def _model(self, frames: Frames, *, progress: bool) -> Model:
         path = self.place / MODEL
         if path.exists():
-            return load_file(path)
+            return require_molecule(load_file(path))
         model_options, training_options = self.config.options(self.cell)
         model = train(
             self.atoms,

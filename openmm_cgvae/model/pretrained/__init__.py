@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openmm_cgvae._runtime.deprecations import warn_of_old_name
-from openmm_cgvae.model import Model
+from openmm_cgvae.model import Model, TransferableModel
 from openmm_cgvae.model.checkpoint import SUFFIX, load_file
 
 __all__ = ["list_models", "load_model", "model_path"]
@@ -31,7 +31,7 @@ def list_models() -> list[str]:
     return sorted(path.name.removesuffix(SUFFIX) for path in FOLDER.glob("*" + SUFFIX))
 
 
-def load_model(name_or_path: str | os.PathLike[str]) -> Model:
+def load_model(name_or_path: str | os.PathLike[str]) -> Model | TransferableModel:
     """Read a model that ships with the package, or one from a file.
 
     Nothing in the file is executed.
@@ -43,8 +43,9 @@ def load_model(name_or_path: str | os.PathLike[str]) -> Model:
 
     Returns
     -------
-    Model
-        The model, in evaluation mode.
+    Model or TransferableModel
+        The model, in evaluation mode: of one molecule, or of any with beads of a
+        family.
 
     Raises
     ------

@@ -1,12 +1,17 @@
-"""MoleculeRefinement of any molecule, by what is known of the kinds of its atoms."""
+"""TransferableRefinement: geometry refinement of any molecule, by its atom types."""
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from openmm_cgvae.model.base import Molecule
 from openmm_cgvae.model.graphs import GraphBatch
+from openmm_cgvae.model.refinement.geometry_refinement import (
+    N_NATURAL_DEVIATIONS,
+    SMALLEST_DISTANCE,
+    ContactList,
+    GeometryRefinement,
+)
 from openmm_cgvae.model.refinement.geometry_statistics import (
     N_BONDS_OF_PAIRS,
     GeometryStatistics,
@@ -16,152 +21,132 @@ from openmm_cgvae.model.refinement.geometry_statistics import (
     stereocentre_types,
 )
 
-N_NATURAL_DEVIATIONS = 2.0  # so far from their means things are left alone
+__all__ = ["TransferableRefinement"]
+
 OVERSHOOT = 1.4  # corrections of one atom are averaged, so they may be this bold
-LARGEST_STEP = 0.5  # [A]
-STEPS_OF_A_LIST = 8  # contacts are looked for anew after so many steps
-ROOM = 0.6  # pairs so much farther apart than in contact are kept in the list [A]
-SMALLEST_DISTANCE = 1e-2  # [A]
+LARGEST_STEP = 0.5  # steps that invert a centre are cut to this [Å]
 # How easily an atom gives way.
-HYDROGEN_GIVES, HEAVY_GIVES = 1.0, 0.3
+HYDROGEN_MOBILITY, HEAVY_MOBILITY = 1.0, 0.3
 
 
-class TransferableRefinement(nn.Module):
-    """Steps that take strain, wrong hands and clashes off a structure of a molecule.
+class TransferableRefinement(GeometryRefinement):
+    """Refinement of a molecule by statistics of the types of its atoms.
 
     In each step every atom is moved by the mean of what is asked of it: distances up
     to three bonds to within two standard deviations of their means, the volumes of
-    stereocentres likewise, and contacts to no less than what is rare in data. An
-    atom that alone makes a bead stays where it is; otherwise beads are put back with
-    the least motion. What is as the data have it does not move.
+    stereocentres likewise, which brings wrong chirality right, and contacts to no less
+    than what is rare in data. An atom that alone makes a bead stays where it is;
+    otherwise beads are put back with the least motion.
 
     Parameters
     ----------
     geometry : GeometryStatistics
-        What is known of kinds of atoms.
+        Lengths, chirality and contacts by types of atoms.
     molecule : Molecule
         The molecule.
     n_steps : int
         Number of steps.
     """
 
+    steps_of_contact_list = 8
+    contact_list_margin = 0.6
+
     def __init__(
         self, geometry: GeometryStatistics, molecule: Molecule, n_steps: int
     ) -> None:
-        super().__init__()
+        super().__init__(n_steps)
         table, mapping = molecule.atom_table, molecule.mapping
-        self.n_steps = n_steps
-        pairs, self.mean, self.room = _known_pairs(geometry, molecule)
+        self.geometry = geometry
+        pairs, self.mean, self.tolerance = _known_pairs(geometry, molecule)
         self.first, self.second = pairs.T
         self.centres, self.smallest = _known_centres(geometry, molecule)
         bonded = [table.pairs_within(n) for n in range(1, N_BONDS_OF_PAIRS + 1)]
         codes = [pair[:, 0] * table.n_atoms + pair[:, 1] for pair in bonded]
         self.bonded, self.third = codes[1], np.setdiff1d(codes[2], codes[1])
         self.classes = contact_classes(table)
-        self.least = geometry.least.numpy()
         dtype = torch.get_default_dtype()
         heavy = torch.tensor(table.is_heavy, dtype=dtype)
-        gives = HYDROGEN_GIVES + (HEAVY_GIVES - HYDROGEN_GIVES) * heavy
+        mobility = HYDROGEN_MOBILITY + (HEAVY_MOBILITY - HYDROGEN_MOBILITY) * heavy
         weights = torch.tensor(mapping.weights, dtype=dtype)
-        self.gives = torch.where(weights >= 1, 0.0, gives)
+        # An atom that has all the weight of its bead is the bead, which stays.
+        self.mobility = torch.where(weights >= 1, 0.0, mobility)
         bead_of_atom = torch.tensor(mapping.bead_of_atom)
         squares = torch.zeros(mapping.n_beads).index_add(0, bead_of_atom, weights**2)
         # The least motion of atoms that moves their bead by one.
-        self.back = weights / squares[bead_of_atom]
+        self.counter_move = weights / squares[bead_of_atom]
 
-    def forward(
-        self, positions: Float[Tensor, "n_atoms 3"], batch: GraphBatch
-    ) -> Float[Tensor, "n_atoms 3"]:
-        """Settle structures.
+    def _moves(
+        self, positions: Tensor, batch: GraphBatch, contacts: ContactList
+    ) -> Tensor:
+        atoms = positions.reshape(batch.n_molecules, -1, 3)  # [copy, atom, 3]
+        mobility = self.mobility.to(atoms.dtype)
+        corrections = _Corrections(atoms)
+        self._correct_lengths(atoms, mobility, corrections)
+        self._correct_chirality(atoms, mobility, corrections)
+        _correct_contacts(positions, mobility, contacts, corrections)
+        return corrections.mean().reshape(-1, 3)
 
-        Parameters
-        ----------
-        positions : Tensor, shape (n_atoms, 3)
-            Atoms of all copies [A].
-        batch : GraphBatch
-            Copies of the molecule.
+    def _counter_moves(self, batch: GraphBatch) -> Tensor:
+        of_copies = self.counter_move.to(batch.weights.dtype).repeat(batch.n_molecules)
+        return of_copies[:, None]
 
-        Returns
-        -------
-        Tensor, shape (n_atoms, 3)
-            Where they settle [A].
-        """
-        copies = batch.n_molecules
-        atoms = positions.reshape(copies, -1, 3)
-        gives = self.gives.to(atoms.dtype)
-        for step in range(self.n_steps):
-            if step % STEPS_OF_A_LIST == 0:
-                contacts = self._contacts(atoms)
-            moves, counts = torch.zeros_like(atoms), torch.zeros_like(atoms[..., 0])
-            self._lengths(atoms, gives, moves, counts)
-            self._hands(atoms, gives, moves, counts)
-            _crowding(atoms, gives, contacts, moves, counts)
-            moves *= OVERSHOOT / counts.clamp(min=OVERSHOOT)[..., None]
-            atoms = atoms + self._bead_free(moves, batch)
-        return atoms.reshape(-1, 3)
-
-    def _bead_free(self, moves: Tensor, batch: GraphBatch) -> Tensor:
-        """Take off what would move beads, with the least motion."""
-        flat = moves.reshape(-1, 3)
-        drift = flat.new_zeros(batch.n_beads, 3).index_add(
-            0, batch.bead_of_atom, batch.weights[:, None] * flat
-        )
-        back = self.back.to(flat.dtype).repeat(batch.n_molecules)[:, None]
-        return (flat - back * drift[batch.bead_of_atom]).reshape(moves.shape)
-
-    def _lengths(
-        self, atoms: Tensor, gives: Tensor, moves: Tensor, counts: Tensor
+    def _correct_lengths(
+        self, atoms: Tensor, mobility: Tensor, corrections: "_Corrections"
     ) -> None:
-        gaps = atoms[:, self.first] - atoms[:, self.second]
+        gaps = atoms[:, self.first] - atoms[:, self.second]  # [copy, pair, 3]
         lengths = torch.linalg.vector_norm(gaps, dim=-1).clamp(min=SMALLEST_DISTANCE)
-        wanted = torch.clamp(lengths, self.mean - self.room, self.mean + self.room)
+        wanted = torch.clamp(
+            lengths, self.mean - self.tolerance, self.mean + self.tolerance
+        )
         push = ((wanted - lengths) / lengths)[..., None] * gaps
-        share = gives[self.first] / (gives[self.first] + gives[self.second])
-        share = share.nan_to_num(0.0)[:, None]  # two atoms that both stay
-        moves.index_add_(1, self.first, share * push)
-        moves.index_add_(1, self.second, (share - 1) * push)
-        active = (wanted != lengths).to(atoms.dtype)
-        counts.index_add_(1, self.first, active)
-        counts.index_add_(1, self.second, active)
+        fraction = _fraction(mobility[self.first], mobility[self.second])
+        asks = (wanted != lengths).to(atoms.dtype)
+        corrections.add(self.first, fraction * push, asks)
+        corrections.add(self.second, (fraction - 1) * push, asks)
 
-    def _hands(
-        self, atoms: Tensor, gives: Tensor, moves: Tensor, counts: Tensor
+    def _correct_chirality(
+        self, atoms: Tensor, mobility: Tensor, corrections: "_Corrections"
     ) -> None:
-        centre, *ends = self.centres.unbind(1)
-        a, b, c = (atoms[:, end] - atoms[:, centre] for end in ends)
-        slopes = [
+        """Follow the gradient of the volumes of stereocentres that are too small."""
+        rows = self.centres.unbind(1)  # the centre and three of its neighbours
+        a, b, c = (atoms[:, end] - atoms[:, rows[0]] for end in rows[1:])
+        # The volume a . (b x c) has these gradients by the ends; all shifted together
+        # leave it as it is, which gives that by the centre.
+        by_ends = [
             torch.linalg.cross(b, c, dim=-1),
             torch.linalg.cross(c, a, dim=-1),
             torch.linalg.cross(a, b, dim=-1),
         ]
-        slopes = [-(slopes[0] + slopes[1] + slopes[2]), *slopes]
-        lacking = torch.relu(self.smallest - (a * slopes[1]).sum(-1))
-        rows = self.centres.unbind(1)
+        gradients = [-(by_ends[0] + by_ends[1] + by_ends[2]), *by_ends]
+        lacking = torch.relu(self.smallest - (a * by_ends[0]).sum(-1))
+        # So far along the gradient, to first order, nothing is lacking.
         steepness = sum(
-            gives[row] * (slope**2).sum(-1)
-            for row, slope in zip(rows, slopes, strict=True)
+            mobility[row] * (gradient**2).sum(-1)
+            for row, gradient in zip(rows, gradients, strict=True)
         )
         scale = lacking / torch.as_tensor(steepness).clamp(min=SMALLEST_DISTANCE)
-        active = (lacking > 0).to(atoms.dtype)
-        for row, slope in zip(rows, slopes, strict=True):
-            step = (scale * gives[row])[..., None] * slope
+        asks = (lacking > 0).to(atoms.dtype)
+        for row, gradient in zip(rows, gradients, strict=True):
+            step = (scale * mobility[row])[..., None] * gradient
             length = torch.linalg.vector_norm(step, dim=-1, keepdim=True)
-            moves.index_add_(1, row, step * (LARGEST_STEP / length.clamp(min=0.5)))
-            counts.index_add_(1, row, active)
+            cut = LARGEST_STEP / length.clamp(min=LARGEST_STEP)
+            corrections.add(row, step * cut, asks)
 
-    def _contacts(self, atoms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """List the pairs of all copies that may be too close, and how close may be."""
-        n_atoms = atoms.shape[1]
+    def _contacts(self, positions: Tensor, batch: GraphBatch) -> ContactList:
+        structures = positions.detach().reshape(batch.n_molecules, -1, 3).numpy()
+        n_atoms = structures.shape[1]
+        table = self.geometry.least.numpy()
         firsts, seconds, leasts = [], [], []
-        cutoff = float(self.least.max()) + ROOM
-        for copy, structure in enumerate(atoms.detach().numpy()):
+        cutoff = float(table.max()) + self.contact_list_margin
+        for copy, structure in enumerate(structures):
             pairs = contacts_within(structure, cutoff, self.bonded)
             codes = pairs[:, 0].astype(np.int64) * n_atoms + pairs[:, 1]
+            # Row 0 of the table is of atoms three bonds apart, row 1 of all others.
             far = (~np.isin(codes, self.third)).astype(int)
             one, other = self.classes[pairs].T
-            least = self.least[far, one, other]
+            least = table[far, one, other]
             gaps = structure[pairs[:, 0]] - structure[pairs[:, 1]]
-            near = np.linalg.norm(gaps, axis=-1) < least + ROOM
+            near = np.linalg.norm(gaps, axis=-1) < least + self.contact_list_margin
             firsts.append(pairs[near, 0] + copy * n_atoms)
             seconds.append(pairs[near, 1] + copy * n_atoms)
             leasts.append(least[near])
@@ -170,53 +155,79 @@ class TransferableRefinement(nn.Module):
         )
 
 
-def _crowding(
-    atoms: Tensor,
-    gives: Tensor,
-    contacts: tuple[Tensor, Tensor, Tensor],
-    moves: Tensor,
-    counts: Tensor,
+class _Corrections:
+    """The moves asked of every atom, and by how many terms it is asked.
+
+    Parameters
+    ----------
+    atoms : Tensor, shape (n_copies, n_atoms, 3)
+        The atoms that move.
+    """
+
+    def __init__(self, atoms: Tensor) -> None:
+        self.total = torch.zeros_like(atoms)
+        self.n_asking = torch.zeros_like(atoms[..., 0])
+
+    def add(self, rows: Tensor, moves: Tensor, asks: Tensor) -> None:
+        """Add moves of rows of all copies, or of flat rows where copies are flat."""
+        is_flat = moves.dim() == 2  # noqa: PLR2004 - [row, 3], else [copy, row, 3]
+        total = self.total.view(-1, 3) if is_flat else self.total
+        n_asking = self.n_asking.view(-1) if is_flat else self.n_asking
+        total.index_add_(moves.dim() - 2, rows, moves)
+        n_asking.index_add_(moves.dim() - 2, rows, asks)
+
+    def mean(self) -> Tensor:
+        """Compute the mean of what is asked, a little overshot where several ask."""
+        return self.total * (OVERSHOOT / self.n_asking.clamp(min=OVERSHOOT))[..., None]
+
+
+def _correct_contacts(
+    positions: Tensor,
+    mobility: Tensor,
+    contacts: ContactList,
+    corrections: _Corrections,
 ) -> None:
-    first, second, least = contacts
-    flat, n_atoms = atoms.reshape(-1, 3), atoms.shape[1]
-    gaps = flat[first] - flat[second]
+    first, second, least = contacts  # rows of the flat positions
+    gaps = positions[first] - positions[second]
     lengths = torch.linalg.vector_norm(gaps, dim=-1).clamp(min=SMALLEST_DISTANCE)
     lacking = torch.relu(least - lengths)
     push = (lacking / lengths)[:, None] * gaps
-    one, other = gives[first % n_atoms], gives[second % n_atoms]
-    share = (one / (one + other)).nan_to_num(0.0)[:, None]
-    moves.reshape(-1, 3).index_add_(0, first, share * push)
-    moves.reshape(-1, 3).index_add_(0, second, (share - 1) * push)
-    active = (lacking > 0).to(atoms.dtype)
-    counts.reshape(-1).index_add_(0, first, active)
-    counts.reshape(-1).index_add_(0, second, active)
+    n_atoms = len(mobility)
+    fraction = _fraction(mobility[first % n_atoms], mobility[second % n_atoms])
+    asks = (lacking > 0).to(positions.dtype)
+    corrections.add(first, fraction * push, asks)
+    corrections.add(second, (fraction - 1) * push, asks)
+
+
+def _fraction(one: Tensor, other: Tensor) -> Tensor:
+    """Compute which part of a push the first of two atoms takes; none if both stay."""
+    return (one / (one + other)).nan_to_num(0.0)[:, None]
 
 
 def _known_pairs(
     geometry: GeometryStatistics, molecule: Molecule
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Give the pairs whose kind is known, their mean distances and their room."""
+    """Find the pairs whose type is known, their mean distances and tolerances."""
     pairs = molecule.atom_table.pairs_within(N_BONDS_OF_PAIRS)
-    rank = {word: number for number, word in enumerate(geometry.kinds.pairs)}
-    kinds = np.array(
-        [rank.get(word, -1) for word in atom_pair_types(molecule.atom_table, pairs)],
-        dtype=np.int64,
-    )
-    known = torch.from_numpy(kinds[kinds >= 0])
-    room = N_NATURAL_DEVIATIONS * geometry.pair_deviation[known]
-    return torch.from_numpy(pairs[kinds >= 0]), geometry.pair_mean[known], room
+    types = _numbers(atom_pair_types(molecule.atom_table, pairs), geometry.pairs)
+    known = torch.from_numpy(types[types >= 0])
+    tolerance = N_NATURAL_DEVIATIONS * geometry.pair_deviation[known]
+    return torch.from_numpy(pairs[types >= 0]), geometry.pair_mean[known], tolerance
 
 
 def _known_centres(
     geometry: GeometryStatistics, molecule: Molecule
 ) -> tuple[Tensor, Tensor]:
-    """Give the stereocentres whose kind is known, and the least volume of each."""
+    """Find the stereocentres whose type is known, and the least volume of each."""
     table = molecule.atom_table
-    rank = {word: number for number, word in enumerate(geometry.kinds.centres)}
-    kinds = np.array(
-        [rank.get(word, -1) for word in stereocentre_types(table)], dtype=np.int64
-    )
-    known = torch.from_numpy(kinds[kinds >= 0])
-    room = N_NATURAL_DEVIATIONS * geometry.volume_deviation[known]
-    centres = torch.tensor(table.stereocentres)[torch.from_numpy(kinds >= 0)]
-    return centres, geometry.volume_mean[known] - room
+    types = _numbers(stereocentre_types(table), geometry.stereocentres)
+    known = torch.from_numpy(types[types >= 0])
+    tolerance = N_NATURAL_DEVIATIONS * geometry.volume_deviation[known]
+    centres = torch.tensor(table.stereocentres)[torch.from_numpy(types >= 0)]
+    return centres, geometry.volume_mean[known] - tolerance
+
+
+def _numbers(words: list[str], known: tuple[str, ...]) -> np.ndarray:
+    """Find the number of each word among those known; -1 for others."""
+    number = {word: rank for rank, word in enumerate(known)}
+    return np.array([number.get(word, -1) for word in words], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Geometry statistics of atom types: lengths, chirality, contacts of any molecule."""
+"""Geometry statistics by types of atoms: lengths, chirality and contacts."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,63 +9,57 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor, nn
 
+from openmm_cgvae.model.refinement.geometry_refinement import CONTACT_CUTOFF
 from openmm_cgvae.molecules import CARBON, HYDROGEN, NITROGEN, OXYGEN, AtomTable
+
+__all__ = [
+    "N_BONDS_OF_PAIRS",
+    "GeometryStatistics",
+    "atom_pair_types",
+    "contact_classes",
+    "contacts_within",
+    "stereocentre_types",
+]
 
 PROLINE = "PRO"
 # Atoms that crowd each other alike; hydrogens by what they are bonded to.
 N_CLASSES = 6
-FARTHEST_CONTACT = 4.0  # farther apart atoms are not in contact [A]
-RAREST = 1e-3  # share of the contacts of data that may be closer
+RAREST = 1e-3  # fraction of the contacts of data that may be closer
 N_BONDS_OF_PAIRS = 3
-# Three bonds apart a distance counts as a length only if no torsion changes it [A].
+# Three bonds apart a distance counts as a length only if no torsion changes it [Å].
 LARGEST_DEVIATION = 0.12
 MOST_FRAMES = 8  # of a molecule, to learn contacts from
-FEWEST = 20  # times a kind has to be seen
-
-
-@dataclass(frozen=True)
-class AtomPairTypes:
-    """What a model for many molecules is for: its beads, and kinds of atoms it knows.
-
-    Parameters
-    ----------
-    beads : str
-        Family of the beads, such as ``"alpha-carbon"``.
-    pairs : tuple of str
-        Pairs of atoms, ``"ALA CA CB"`` within a residue and ``"C N"`` between two.
-    centres : tuple of str
-        Stereocentres with three of their neighbours, ``"ALA CA N CB C"``.
-    """
-
-    beads: str
-    pairs: tuple[str, ...] = ()
-    centres: tuple[str, ...] = ()
+FEWEST = 20  # times a type has to be seen
 
 
 class GeometryStatistics(nn.Module):
-    """Lengths, hands and contacts by kinds of atoms, learned from data.
+    """Lengths, chirality and contacts by types of atoms, learned from data.
 
     What the geometry refinement of a molecule needs, see
     `any_molecule.TransferableRefinement`, also if it is none of those learned from.
 
     Parameters
     ----------
-    kinds : AtomPairTypes
-        What there is to know.
+    pairs : tuple of str
+        Types of pairs of atoms, ``"ALA CA CB"`` within a residue and ``"C N"``
+        between two.
+    stereocentres : tuple of str
+        Types of stereocentres, with three of their neighbours, ``"ALA CA N CB C"``.
 
     Examples
     --------
-    >>> types = AtomPairTypes("alpha-carbon", pairs=("ALA CA CB",))
-    >>> GeometryStatistics(types).pair_mean.shape
+    >>> GeometryStatistics(pairs=("ALA CA CB",)).pair_mean.shape
     torch.Size([1])
     """
 
-    def __init__(self, kinds: AtomPairTypes) -> None:
+    def __init__(
+        self, pairs: tuple[str, ...] = (), stereocentres: tuple[str, ...] = ()
+    ) -> None:
         super().__init__()
-        self.kinds = kinds
-        for name, n_kinds in (("pair", kinds.pairs), ("volume", kinds.centres)):
-            self.register_buffer(f"{name}_mean", torch.zeros(len(n_kinds)))
-            self.register_buffer(f"{name}_deviation", torch.zeros(len(n_kinds)))
+        self.pairs, self.stereocentres = pairs, stereocentres
+        for name, types in (("pair", pairs), ("volume", stereocentres)):
+            self.register_buffer(f"{name}_mean", torch.zeros(len(types)))
+            self.register_buffer(f"{name}_deviation", torch.zeros(len(types)))
         # Of atoms three bonds apart, and of all that are farther.
         self.register_buffer("least", torch.zeros(2, N_CLASSES, N_CLASSES))
         self.pair_mean: Tensor
@@ -76,21 +70,19 @@ class GeometryStatistics(nn.Module):
 
     @classmethod
     def learned(
-        cls, beads: str, molecules: Iterable[tuple[AtomTable, np.ndarray]]
+        cls, molecules: Iterable[tuple[AtomTable, np.ndarray]]
     ) -> "GeometryStatistics":
         """Learn from structures of many molecules.
 
         Parameters
         ----------
-        beads : str
-            Family of the beads.
         molecules : iterable of (AtomTable, ndarray of shape (n_frames, n_atoms, 3))
-            Molecules and their frames [A].
+            Molecules and their frames [Å].
 
         Returns
         -------
         GeometryStatistics
-            Means and deviations of each kind that is seen often enough, and the
+            Means and deviations of each type that is seen often enough, and the
             distances below which contacts are rare.
         """
         pairs: dict[str, _Moments] = defaultdict(_Moments)
@@ -118,7 +110,7 @@ class GeometryStatistics(nn.Module):
             and (is_near[word] or moments.deviation < LARGEST_DEVIATION)
         }
         known = {w: m for w, m in sorted(centres.items()) if m.n >= FEWEST}
-        geometry = cls(AtomPairTypes(beads, tuple(kept), tuple(known)))
+        geometry = cls(tuple(kept), tuple(known))
         for name, moments in (("pair", kept), ("volume", known)):
             each = list(moments.values())
             getattr(geometry, f"{name}_mean").copy_(_tensor(m.mean for m in each))
@@ -154,7 +146,7 @@ class _Moments:
 
 
 def atom_pair_types(table: AtomTable, pairs: np.ndarray) -> list[str]:
-    """Name the kind of every pair of atoms.
+    """Name the type of every pair of atoms.
 
     Parameters
     ----------
@@ -183,7 +175,7 @@ def atom_pair_types(table: AtomTable, pairs: np.ndarray) -> list[str]:
 
 
 def stereocentre_types(table: AtomTable) -> list[str]:
-    """Name the kind of every stereocentre by its residue and its neighbours."""
+    """Name the type of every stereocentre by its residue and its neighbours."""
     return [
         " ".join(
             [
@@ -196,7 +188,7 @@ def stereocentre_types(table: AtomTable) -> list[str]:
 
 
 def contact_classes(table: AtomTable) -> np.ndarray:
-    """Give the class of every atom: its element, hydrogens by what they are bonded to.
+    """Find the class of every atom: its element, hydrogens by what they are bonded to.
 
     Parameters
     ----------
@@ -225,9 +217,9 @@ def contacts_within(
     Parameters
     ----------
     positions : ndarray, shape (n_atoms, 3)
-        Positions [A].
+        Positions [Å].
     cutoff : float
-        Largest distance [A].
+        Largest distance [Å].
     bonded : ndarray of int
         Sorted codes ``i * n_atoms + j`` of pairs that do not count.
 
@@ -252,7 +244,7 @@ def _collect_contacts(
     bonded = _codes(table.pairs_within(2), table.n_atoms)
     third = _codes(table.pairs_within(3), table.n_atoms)
     for frame in frames:
-        pairs = contacts_within(frame, FARTHEST_CONTACT, bonded)
+        pairs = contacts_within(frame, CONTACT_CUTOFF, bonded)
         lengths = np.linalg.norm(frame[pairs[:, 0]] - frame[pairs[:, 1]], axis=-1)
         far = ~np.isin(_codes(pairs, table.n_atoms), third)
         ends = np.sort(classes[pairs], axis=1)
@@ -263,12 +255,12 @@ def _collect_contacts(
 
 
 def _codes(pairs: np.ndarray, n_atoms: int) -> np.ndarray:
-    """Give one number for each pair, rising with sorted pairs."""
+    """Compute one number for each pair, rising with sorted pairs."""
     return pairs[:, 0].astype(np.int64) * n_atoms + pairs[:, 1]
 
 
 def _volumes(frames: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Give the signed volumes that the first three arms of a centre span [A^3]."""
+    """Compute the signed volumes that the first three arms of a centre span [Å³]."""
     arms = frames[:, row[1:]] - frames[:, row[:1]]
     return np.linalg.det(arms.astype(np.float64))
 

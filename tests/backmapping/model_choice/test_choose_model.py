@@ -63,16 +63,16 @@ class TestOrderOfTrust:
         assert protein_from_beads(beads).family == "residue"
         chosen = choose_model(beads).model
         assert chosen.mapping == load_model("alanine-dipeptide-3").mapping
-        assert chosen.kinds is None
+        assert chosen.origin is None
 
     def test_a_family_comes_last(self):
         choice = choose_model(beads_of(PEPTIDE))
-        assert choice.model.kinds.beads == "alpha-carbon"
+        assert choice.model.origin.bead_family == "alpha-carbon"
         assert choice.found.n_molecules == 1
 
     def test_a_given_family_comes_before_a_shipped_molecule(self):
         choice = choose_model(beads_of(DIPEPTIDE), "protein-residue")
-        assert choice.model.kinds.beads == "residue"
+        assert choice.model.origin.bead_family == "residue"
 
     def test_a_protein_needs_no_search(self, n_matched):
         protein = protein_from_beads(beads_of(PEPTIDE))
@@ -117,7 +117,7 @@ class TestWhatIsLeftOver:
         beads = beads_of([*DIPEPTIDE, *PEPTIDE, *WATER])
         first = choose_model(beads, "alanine-dipeptide-3", allows_others=True)
         second = choose_model(first.found.others, allows_others=True)
-        assert second.model.kinds.beads == "alpha-carbon"
+        assert second.model.origin.bead_family == "alpha-carbon"
         assert second.found.known.indices.tolist() == [3, 4, 5, 6]
         assert second.found.others.indices.tolist() == [7]
 

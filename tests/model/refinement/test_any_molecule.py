@@ -43,8 +43,8 @@ def batch_of(molecule, frames):
     )
 
 
-def settling_of(molecule, n_steps=40):
-    geometry = GeometryStatistics.learned("toy", [(molecule.atom_table, FRAMES)])
+def refinement_of(molecule, n_steps=40):
+    geometry = GeometryStatistics.learned([(molecule.atom_table, FRAMES)])
     return TransferableRefinement(geometry, molecule, n_steps)
 
 
@@ -57,11 +57,11 @@ def disturbed(molecule, by=0.4):
     return batch_of(molecule, moved)
 
 
-def settle(molecule, batch, **options):
-    return settling_of(molecule, **options)(batch.atom_positions, batch)
+def refined(molecule, batch, **options):
+    return refinement_of(molecule, **options)(batch.atom_positions, batch)
 
 
-def hands(molecule, positions):
+def volumes(molecule, positions):
     frames = positions.reshape(N_COPIES, -1, 3).numpy()
     rows = molecule.atom_table.stereocentres
     arms = frames[:, rows[:, 1:]] - frames[:, rows[:, :1]]
@@ -70,7 +70,7 @@ def hands(molecule, positions):
 
 def test_beads_stay(molecule):
     batch = disturbed(molecule)
-    made = settle(molecule, batch).reshape(N_COPIES, -1, 3).numpy()
+    made = refined(molecule, batch).reshape(N_COPIES, -1, 3).numpy()
     before = batch.atom_positions.reshape(N_COPIES, -1, 3).numpy()
     project = molecule.mapping.project
     np.testing.assert_allclose(project(made), project(before), atol=1e-6)
@@ -89,19 +89,19 @@ def test_strained_bonds_and_angles_come_right(molecule):
         return (gaps.norm(dim=-1) - right.norm(dim=-1)).abs()
 
     assert errors(batch.atom_positions).mean() > 0.3
-    assert errors(settle(molecule, batch)).mean() < 0.08
+    assert errors(refined(molecule, batch)).mean() < 0.08
 
 
-def test_mirror_images_become_right_handed():
+def test_mirror_images_get_the_correct_chirality():
     molecule = molecule_of("mass")
     mirrored = batch_of(molecule, FRAMES[:N_COPIES] * [1, 1, -1])
-    assert (hands(molecule, mirrored.atom_positions) < 0).all()
-    assert (hands(molecule, settle(molecule, mirrored, n_steps=80)) > 0.5).all()
+    assert (volumes(molecule, mirrored.atom_positions) < 0).all()
+    assert (volumes(molecule, refined(molecule, mirrored, n_steps=80)) > 0.5).all()
 
 
 def test_frames_of_the_data_hardly_move(molecule):
     batch = batch_of(molecule, FRAMES[:N_COPIES])
-    moved = (settle(molecule, batch) - batch.atom_positions).norm(dim=-1)
+    moved = (refined(molecule, batch) - batch.atom_positions).norm(dim=-1)
     assert moved.mean() < 0.02
 
 
@@ -112,24 +112,24 @@ def test_atoms_that_overlap_part():
     far = table.names.index("O"), table.n_atoms - 1
     frames[0, far[1]] = frames[0, far[0]] + [0.3, 0.2, 0.1]
     batch = batch_of(molecule, frames)
-    made = settle(molecule, batch, n_steps=80)
+    made = refined(molecule, batch, n_steps=80)
     assert (made[far[0]] - made[far[1]]).norm() > 1.8
 
 
-def test_turns_with_the_structure(molecule):
-    settling = settling_of(molecule, n_steps=10)
+def test_rotation_equivariance(molecule):
+    refinement = refinement_of(molecule, n_steps=10)
 
     def function(given):
-        return settling(given.atom_positions, given)
+        return refinement(given.atom_positions, given)
 
     # Lists of contacts are made in float64 of either place, and steps are smooth.
     assert_equivariant(function, disturbed(molecule), random_isometry(), 1e-5)
 
 
-def test_copies_settle_alone(molecule):
+def test_copies_are_refined_as_if_alone(molecule):
     batch = disturbed(molecule)
-    together = settle(molecule, batch).reshape(N_COPIES, -1, 3)
+    together = refined(molecule, batch).reshape(N_COPIES, -1, 3)
     given = batch.atom_positions.reshape(N_COPIES, -1, 3)
     for copy in range(N_COPIES):
         one = batch_of(molecule, given[[copy]].numpy())
-        assert_same(settle(molecule, one), together[copy], 1e-9)
+        assert_same(refined(molecule, one), together[copy], 1e-9)

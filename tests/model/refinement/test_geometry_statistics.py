@@ -22,7 +22,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def geometry(table):
-    return GeometryStatistics.learned("alpha-carbon", [(table, FRAMES)])
+    return GeometryStatistics.learned([(table, FRAMES)])
 
 
 def index_of(table, residue, name):
@@ -47,23 +47,23 @@ def index_of(table, residue, name):
 def test_means_and_deviations_are_those_of_the_data(table, geometry, word, ends):
     first, second = (index_of(table, *end) for end in ends)
     lengths = np.linalg.norm(FRAMES[:, first] - FRAMES[:, second], axis=-1)
-    if word == "C N":  # the amide of the other end is of the same kind
+    if word == "C N":  # the amide of the other end is of the same type
         first, second = index_of(table, "ALA", "C"), index_of(table, "NME", "N")
         other = np.linalg.norm(FRAMES[:, first] - FRAMES[:, second], axis=-1)
         lengths = np.concatenate([lengths, other])
-    kind = geometry.kinds.pairs.index(word)
-    assert geometry.pair_mean[kind] == pytest.approx(lengths.mean(), abs=1e-5)
-    assert geometry.pair_deviation[kind] == pytest.approx(lengths.std(), abs=1e-5)
+    number = geometry.pairs.index(word)
+    assert geometry.pair_mean[number] == pytest.approx(lengths.mean(), abs=1e-5)
+    assert geometry.pair_deviation[number] == pytest.approx(lengths.std(), abs=1e-5)
 
 
 def test_what_a_torsion_changes_is_no_length(geometry):
     # Omega keeps CA and CA apart; psi moves N and N.
-    assert "CA CH3" in geometry.kinds.pairs
-    assert "N N" not in geometry.kinds.pairs
+    assert "CA CH3" in geometry.pairs
+    assert "N N" not in geometry.pairs
 
 
-def test_volumes_of_stereocentres_are_those_of_the_hand(table, geometry):
-    assert stereocentre_types(table) == list(geometry.kinds.centres)
+def test_volumes_of_stereocentres_are_those_of_the_chirality(table, geometry):
+    assert stereocentre_types(table) == list(geometry.stereocentres)
     centre, *arms = table.stereocentres[0]
     volumes = np.linalg.det(FRAMES[:, arms] - FRAMES[:, [centre]])
     assert (volumes > 0).all()
@@ -108,7 +108,7 @@ def test_pairs_are_named_alike_whichever_atom_comes_first(table):
     assert len(set(atom_pair_types(table, both))) == 1
 
 
-def test_amides_before_proline_are_a_kind_of_their_own():
+def test_amides_before_proline_are_a_type_of_their_own():
     chain = AtomTable(
         names=("C", "O", "N", "CA"),
         atomic_numbers=[6, 8, 7, 6],

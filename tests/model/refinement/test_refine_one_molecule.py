@@ -20,13 +20,13 @@ from openmm_cgvae.testing import (
 pytestmark = pytest.mark.usefixtures("double_precision")
 
 
-def settled_on(batch, n_steps=30):
+def refinement_to(batch, n_steps=30):
     """MoleculeRefinement that knows the frames of a batch and no others."""
     n_atoms = batch.n_atoms // batch.n_molecules
     one = batch.close_pairs[: len(batch.close_pairs) // batch.n_molecules]
-    settling = MoleculeRefinement(len(one), n_atoms, n_steps)
-    settling.learn(batch.atom_positions.reshape(-1, n_atoms, 3), one)
-    return settling
+    refinement = MoleculeRefinement(len(one), n_atoms, n_steps)
+    refinement.learn(batch.atom_positions.reshape(-1, n_atoms, 3), one)
+    return refinement
 
 
 def disturbed(batch, by=0.3, seed=0):
@@ -47,7 +47,7 @@ def batch():
 
 def test_beads_stay(batch):
     before = disturbed(batch)
-    after = settled_on(batch)(before, batch)
+    after = refinement_to(batch)(before, batch)
     assert (after - before).abs().max() > 0.05
     assert_same(bead_centres(after, batch), bead_centres(before, batch))
 
@@ -56,29 +56,29 @@ def test_data_do_not_move():
     # Of a single frame every distance is its own mean.
     batch = toy_batch(MOLECULE)
     assert_same(
-        settled_on(batch)(batch.atom_positions, batch), batch.atom_positions, 1e-7
+        refinement_to(batch)(batch.atom_positions, batch), batch.atom_positions, 1e-7
     )
 
 
-def test_turns_with_the_structure_and_reflects_with_it(batch):
-    settling = settled_on(batch)
+def test_rotation_and_reflection_equivariance(batch):
+    refinement = refinement_to(batch)
 
-    def settle(given):
-        return settling(given.atom_positions, given)
+    def refined(given):
+        return refinement(given.atom_positions, given)
 
     moved = batch.with_positions(batch.bead_positions, disturbed(batch))
     for reflects in (False, True):
         isometry = random_isometry(reflects=reflects)
-        assert_equivariant(settle, moved, isometry, 1e-7)
+        assert_equivariant(refined, moved, isometry, 1e-7)
 
 
-def test_copies_settle_alone(batch):
-    settling = settled_on(batch)
+def test_copies_are_refined_as_if_alone(batch):
+    refinement = refinement_to(batch)
     given = disturbed(batch)
-    together = settling(given, batch).reshape(4, -1, 3)
+    together = refinement(given, batch).reshape(4, -1, 3)
     one = toy_batch(MOLECULE)
     for structure, made in zip(given.reshape(4, -1, 3), together, strict=True):
-        assert_same(settling(structure, one), made)
+        assert_same(refinement(structure, one), made)
 
 
 def test_a_stretched_bond_and_a_clash_are_mended():
@@ -87,28 +87,28 @@ def test_a_stretched_bond_and_a_clash_are_mended():
     row = torch.tensor([[0.0, 0, 0], [1.5, 0, 0], [1.5, 1.5, 0], [0, 1.5, 0.3]])
     batch = toy_batch(molecule)
     right = batch.with_positions(row.mean(0, keepdim=True), row)
-    settling = settled_on(right, n_steps=200)
+    refinement = refinement_to(right, n_steps=200)
     wrong = row.clone()
     wrong[1, 0] += 0.6
     wrong[3] = torch.tensor([0.0, 0.5, 0.3])
-    made = settling(wrong, right)
+    made = refinement(wrong, right)
     first, second = right.close_pairs.unbind(1)
     lengths = (made[first] - made[second]).norm(dim=-1)
-    assert_same(lengths, settling.mean, 1e-3)
+    assert_same(lengths, refinement.mean, 1e-3)
     apart = torch.cdist(made, made)
-    assert (apart >= settling.least - 1e-3).all()
+    assert (apart >= refinement.least - 1e-3).all()
 
 
-def all_pairs_at_every_step(settling, positions, batch):
-    """Settle by the definition, one pair after another."""
+def all_pairs_at_every_step(refinement, positions, batch):
+    """Refine by the definition, one pair after another."""
     n_atoms = batch.n_atoms // batch.n_molecules
-    for _ in range(settling.n_steps):
-        step = settling._bonds(positions, batch)
+    for _ in range(refinement.n_steps):
+        step = refinement._bond_moves(positions, batch)
         for offset in range(0, batch.n_atoms, n_atoms):
             for i in range(n_atoms):
                 for j in range(n_atoms):
                     gap = positions[offset + i] - positions[offset + j]
-                    lacking = settling.least[i, j] - gap.norm()
+                    lacking = refinement.least[i, j] - gap.norm()
                     if i != j and lacking > 0:
                         step[offset + i] += 0.5 * 0.4 * lacking * gap / gap.norm()
         drift = bead_centres(step, batch)
@@ -117,10 +117,10 @@ def all_pairs_at_every_step(settling, positions, batch):
 
 
 def test_crowded_pairs_are_all_that_are_too_close(batch):
-    settling = settled_on(batch, n_steps=7)
+    refinement = refinement_to(batch, n_steps=7)
     given = disturbed(batch)
-    expected = all_pairs_at_every_step(settling, given, batch)
-    assert_same(settling(given, batch), expected, 1e-9)
+    expected = all_pairs_at_every_step(refinement, given, batch)
+    assert_same(refinement(given, batch), expected, 1e-9)
 
 
 def test_least_distances_leave_out_what_is_bonded_and_what_is_far(batch):
@@ -136,7 +136,7 @@ def test_least_distances_leave_out_what_is_bonded_and_what_is_far(batch):
     assert_same(least[first, second], closest.clamp(max=3.0), 1e-6)
 
 
-def test_samples_are_settled_and_decoded_structures_are_not():
+def test_samples_are_refined_and_decoded_structures_are_not():
     config = toy_config(refinement_steps=20)
     model = CGVAE(config, ("1", "6", "7", "8"), MOLECULE).double()
     batch = toy_batch(MOLECULE, n_frames=3)
