@@ -43,7 +43,7 @@ def random_positions(mapping, seed, *shape):
 class TestLaws:
     @laws
     @given(assignments(), st.integers(0, 99))
-    def test_projecting_what_was_lifted_gives_the_beads(self, arguments, seed):
+    def test_lift_then_project_is_the_identity(self, arguments, seed):
         mapping = Mapping(*arguments)
         beads = np.random.default_rng(seed).normal(size=(2, mapping.n_beads, 3))
         np.testing.assert_allclose(

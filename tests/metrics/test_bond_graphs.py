@@ -120,7 +120,7 @@ def test_each_frame_has_its_own_reference():
     assert not crossed.is_valid.any()
 
 
-def test_order_within_a_bond_does_not_matter():
+def test_permutation_invariance_within_a_bond():
     assert compare_bond_graphs(METHYLENE, CHH, BONDS[:, ::-1]).is_valid
 
 
@@ -137,7 +137,7 @@ def test_an_atom_nowhere_has_no_bonds_and_spoils_no_other(bad):
     assert bond_graph(positions, CHH).tolist() == [False, True, False]
 
 
-def test_translation_far_away_changes_nothing():
+def test_translation_invariance_far_from_the_origin():
     positions, atomic_numbers = random_molecule(3)
     here = bond_graph(positions, atomic_numbers)
     assert np.array_equal(bond_graph(positions + 1e5, atomic_numbers), here)

@@ -65,7 +65,7 @@ def test_beads_on_a_line_are_not_turned_about_it(n_beads):
 
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 2**32 - 1))
-def test_turning_and_shifting_every_frame_changes_nothing(seed):
+def test_invariance_under_an_isometry_of_every_frame(seed):
     generator = np.random.default_rng(seed)
     frames = SHAPE + generator.normal(scale=0.3, size=(5, 6, 3))
     turns = Rotation.from_quat(generator.normal(size=(5, 4)))

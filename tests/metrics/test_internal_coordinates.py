@@ -64,7 +64,7 @@ def test_torsion_is_the_one_built_in(torsion):
 
 @settings(deadline=None, max_examples=25)
 @given(SEEDS)
-def test_mirror_flips_torsions_and_handedness_rotation_does_not(seed):
+def test_torsions_and_volumes_change_sign_under_reflection_alone(seed):
     rng = np.random.default_rng(seed)
     positions = rng.normal(size=(4, 3))
     rotation = np.linalg.qr(rng.normal(size=(3, 3)))[0]

@@ -82,7 +82,9 @@ class TestDeviations:
 
     @examples
     @given(SEEDS, N_ATOMS, st.booleans())
-    def test_scores_move_with_samples_and_reference(self, seed, n_atoms, reflects):
+    def test_scores_are_invariant_under_isometries_and_permutations_of_atoms(
+        self, seed, n_atoms, reflects
+    ):
         rng = np.random.default_rng(seed)
         samples = structures(rng, n_atoms, N_STRUCTURES, N_SAMPLES)
         reference = structures(rng, n_atoms, N_STRUCTURES)
@@ -110,7 +112,7 @@ class TestDeviations:
 
     @examples
     @given(SEEDS, N_ATOMS)
-    def test_the_order_of_samples_does_not_matter(self, seed, n_atoms):
+    def test_permutation_invariance_of_samples(self, seed, n_atoms):
         rng = np.random.default_rng(seed)
         samples = structures(rng, n_atoms, N_STRUCTURES, N_SAMPLES)
         reference = structures(rng, n_atoms, N_STRUCTURES)
@@ -149,7 +151,9 @@ class TestDeviations:
 
     @examples
     @given(SEEDS, st.sampled_from(["cyclic", "all"]))
-    def test_labels_of_a_rotor_do_not_matter_once_resolved(self, seed, permutations):
+    def test_permutation_invariance_of_rotor_labels_once_resolved(
+        self, seed, permutations
+    ):
         rng = np.random.default_rng(seed)
         positions, reference = structures(rng, 6, 2)
         rotors = np.array([[0, 1, 2, 3, 4, 5]])
@@ -169,7 +173,7 @@ class TestBondGraphs:
     @examples
     @given(SEEDS, N_ATOMS, st.booleans())
     @example(0, 1, False)
-    def test_bonds_stay_where_the_molecule_goes(self, seed, n_atoms, reflects):
+    def test_bond_graphs_are_invariant_under_isometries(self, seed, n_atoms, reflects):
         rng = np.random.default_rng(seed)
         positions = structures(rng, n_atoms, N_STRUCTURES)
         elements = rng.choice([1, 6, 7, 8, 16], size=n_atoms)
@@ -193,7 +197,7 @@ class TestBondGraphs:
     @examples
     @given(SEEDS, N_ATOMS)
     @example(0, 1)
-    def test_numbers_of_atoms_do_not_matter(self, seed, n_atoms):
+    def test_permutation_invariance_of_atoms(self, seed, n_atoms):
         rng = np.random.default_rng(seed)
         positions = structures(rng, n_atoms, N_STRUCTURES)
         elements = rng.choice([1, 6, 7, 8, 16], size=n_atoms)
@@ -250,7 +254,9 @@ class TestContacts:
     @examples
     @given(SEEDS, N_ATOMS, st.booleans())
     @example(0, 1, False)
-    def test_clashes_do_not_depend_on_place_or_order(self, seed, n_atoms, reflects):
+    def test_clashes_are_invariant_under_isometries_and_permutations(
+        self, seed, n_atoms, reflects
+    ):
         rng = np.random.default_rng(seed)
         positions = structures(rng, n_atoms, N_STRUCTURES)
         assume(none_is_at(positions, CUTOFF))
@@ -266,7 +272,7 @@ class TestContacts:
 
     @examples
     @given(SEEDS, N_ATOMS)
-    def test_images_are_as_good_as_atoms(self, seed, n_atoms):
+    def test_close_pairs_are_invariant_under_periodic_images(self, seed, n_atoms):
         rng = np.random.default_rng(seed)
         box = np.array([12.0, 13.0, 14.0, 90.0, 90.0, 90.0])
         positions = structures(rng, n_atoms, 1) * 4
@@ -310,7 +316,9 @@ class TestGeometry:
     @examples
     @given(SEEDS, N_ATOMS, st.booleans())
     @example(0, 1, True)
-    def test_lengths_and_angles_do_not_move(self, seed, n_atoms, reflects):
+    def test_lengths_and_angles_are_invariant_under_isometries(
+        self, seed, n_atoms, reflects
+    ):
         rng = np.random.default_rng(seed)
         positions = structures(rng, n_atoms, N_STRUCTURES)
         bonds = pairs_of(rng, n_atoms)
@@ -329,7 +337,7 @@ class TestGeometry:
 
     @examples
     @given(SEEDS)
-    def test_torsions_read_alike_from_both_ends(self, seed):
+    def test_torsions_are_invariant_under_reversal(self, seed):
         positions = structures(np.random.default_rng(seed), 4, N_STRUCTURES)
         torsions = dihedral_angles(positions, np.array([[0, 1, 2, 3]]))
         back = dihedral_angles(positions, np.array([[3, 2, 1, 0]]))
@@ -338,7 +346,7 @@ class TestGeometry:
 
     @examples
     @given(SEEDS)
-    def test_two_arms_exchanged_are_the_other_hand(self, seed):
+    def test_exchanging_two_arms_changes_the_sign_of_the_volume(self, seed):
         positions = structures(np.random.default_rng(seed), 4, N_STRUCTURES)
         volume = signed_volumes(positions, np.array([[0, 1, 2, 3]]))
         for other in ([0, 2, 1, 3], [0, 1, 3, 2], [0, 3, 2, 1]):
@@ -349,7 +357,7 @@ class TestGeometry:
 
     @examples
     @given(SEEDS, st.integers(1, 8), st.booleans())
-    def test_a_ring_strays_as_far_from_its_plane_anywhere(self, seed, n, reflects):
+    def test_ring_planarity_is_invariant_under_isometries(self, seed, n, reflects):
         rng = np.random.default_rng(seed)
         ring = structures(rng, n, N_STRUCTURES)
         here = out_of_plane(ring, range(n))
@@ -362,7 +370,9 @@ class TestGeometry:
 class TestStatistics:
     @examples
     @given(SEEDS, st.integers(1, 30), st.integers(1, 4))
-    def test_divergence_sees_shares_and_not_numbers(self, seed, n, n_times):
+    def test_divergence_is_invariant_under_permutation_and_repetition(
+        self, seed, n, n_times
+    ):
         rng = np.random.default_rng(seed)
         angles, reference = np.round(rng.uniform(-180, 180, size=(2, n))) + 0.5
         value = jensen_shannon_divergence(angles, reference)
@@ -373,7 +383,9 @@ class TestStatistics:
 
     @examples
     @given(SEEDS, st.integers(2, 9), st.floats(-5, 5))
-    def test_means_move_and_errors_do_not(self, seed, n_folds, shift):
+    def test_means_are_translation_equivariant_and_errors_invariant(
+        self, seed, n_folds, shift
+    ):
         rng = np.random.default_rng(seed)
         values = rng.normal(size=(n_folds, 2))
         mean, error = mean_and_standard_error(values)

@@ -24,7 +24,7 @@ def test_residues_in_words_and_in_lines(dipeptide):
     assert mapping.weights.tolist() == expected.weights.tolist()
 
 
-def test_order_and_names_of_atoms_do_not_matter(dipeptide):
+def test_permutation_equivariance_of_atoms(dipeptide):
     atoms = dipeptide.atoms[::-1]
     mapping = schemes.cgsmiles(atoms, RESIDUES, "geometry")
     assert mapping.bead_of_atom.tolist() == atoms.resindices.tolist()

@@ -97,7 +97,7 @@ class TestNames:
     @pytest.mark.parametrize(
         ("names", "residue"), [("HSD HSE HIP HISB", "HIS"), ("CYX CYM", "CYS")]
     )
-    def test_protonation_does_not_matter(self, peptide, names, residue):
+    def test_invariance_under_protonation(self, peptide, names, residue):
         atoms = mda.Merge(peptide.select_atoms(f"resname {residue}").residues[0].atoms)
         expected = schemes.martini(atoms)
         for name in names.split():
