@@ -15,7 +15,7 @@ from openmm_cgvae._runtime.version import __version__
 if TYPE_CHECKING:
     from openmm_cgvae.backmapping.backmapper import Backmapper
     from openmm_cgvae.backmapping.reporter import BackmapReporter
-    from openmm_cgvae.chemistry import protein_from_beads
+    from openmm_cgvae.chemistry.proteins import protein_from_beads
     from openmm_cgvae.evaluation.evaluation import evaluate
     from openmm_cgvae.mapping import Mapping
     from openmm_cgvae.model import CGVAE, ModelConfig
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from openmm_cgvae.molecules.frames import Frames
     from openmm_cgvae.simulation.coarse_grained.openmm_force import cg_force
     from openmm_cgvae.simulation.reference.trajectories import simulate
-    from openmm_cgvae.structures import AtomisticEnsemble, AtomisticState
     from openmm_cgvae.structures.dynamics import Solvent
+    from openmm_cgvae.structures.ensemble import AtomisticEnsemble, AtomisticState
     from openmm_cgvae.training import TrainingConfig, train
     from openmm_cgvae.transformations import MapToBeads, coarse_grain
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 # `import openmm_cgvae` loads neither torch nor openmm.
 _HOMES = {
     "AtomTable": "molecules",
-    "AtomisticEnsemble": "structures",
-    "AtomisticState": "structures",
+    "AtomisticEnsemble": "structures.ensemble",
+    "AtomisticState": "structures.ensemble",
     "BackmapReporter": "backmapping.reporter",
     "Backmapper": "backmapping.backmapper",
     "CGVAE": "model",
@@ -52,7 +52,7 @@ _HOMES = {
     "list_models": "model.pretrained",
     "load_model": "model.pretrained",
     "match_atoms": "molecules.atom_matching",
-    "protein_from_beads": "chemistry",
+    "protein_from_beads": "chemistry.proteins",
     "save_model": "model.checkpoint",
     "simulate": "simulation.reference.trajectories",
     "train": "training",
