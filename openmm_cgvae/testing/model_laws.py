@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from openmm_cgvae.backmapping.sampler import Sampler
-from openmm_cgvae.model import Model, Molecule, Reconstruction
+from openmm_cgvae.model import Model, Reconstruction
 from openmm_cgvae.model.graphs import GraphBatch
 from openmm_cgvae.testing.assertions import (
     assert_equivariant,
@@ -183,13 +183,13 @@ class ModelLaws:
     @pytest.fixture
     def batch(self, model: Model) -> GraphBatch:
         """Return two frames of the model's molecule."""
-        atoms, beads = toy_positions(_molecule(model), n_frames=2)
+        atoms, beads = toy_positions(model.molecule, n_frames=2)
         return model.graph().batch(beads, atoms)
 
     def test_samples_keep_their_beads(self, model: Model) -> None:
         """Structures that are sampled in float32 map back to their beads."""
         torch.set_default_dtype(torch.float32)
-        beads = toy_positions(_molecule(model), n_frames=2)[1].double().numpy()
+        beads = toy_positions(model.molecule, n_frames=2)[1].double().numpy()
         made = Sampler(model.float()).sample(beads, np.arange(2), 2, seed=0)
         np.testing.assert_allclose(
             model.mapping.project(made),
@@ -227,7 +227,7 @@ class ModelLaws:
     def test_a_batch_equals_its_frames_one_at_a_time(self, model: Model) -> None:
         """Frames of one batch know nothing of each other."""
         graph = model.graph()
-        atoms, beads = toy_positions(_molecule(model), n_frames=2)
+        atoms, beads = toy_positions(model.molecule, n_frames=2)
         batch = graph.batch(beads, atoms)
         noise = toy_noise(batch, model.n_latents)
         together = outputs(model(batch, noise))
@@ -250,7 +250,7 @@ class ModelLaws:
     ) -> None:
         """Beads on one point or line, atoms on their beads, give no NaN."""
         n_beads = model.mapping.n_beads
-        beads = toy_positions(_molecule(model))[1][0]
+        beads = toy_positions(model.molecule)[1][0]
         if geometry == "all coincide":
             beads = torch.zeros(n_beads, 3)
         elif geometry == "two coincide":
@@ -269,7 +269,3 @@ class ModelLaws:
         isometry = random_isometry(seed, reflects=reflects)
         assert_equivariant(lambda b: model(b, noise).positions, batch, isometry)
         assert_equivariant(lambda b: model.sample(b, noise), batch, isometry)
-
-
-def _molecule(model: Model) -> Molecule:
-    return Molecule(model.atom_table, model.mapping)

@@ -96,14 +96,14 @@ def test_the_perceptron_is_the_printed_one(batch):
 @pytest.mark.parametrize("keeps_beads", [False, True])
 @settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 10**6))
-def test_the_linear_map_turns_with_the_beads(seed, reflects, keeps_beads):
+def test_the_linear_map_is_equivariant_under_isometries(seed, reflects, keeps_beads):
     model = baseline("linear", seed=seed, keeps_beads=keeps_beads)
     isometry = random_isometry(seed, reflects=reflects)
     assert_equivariant(made(model), toy_batch(MOLECULE, 3, seed), isometry)
 
 
 @pytest.mark.parametrize("keeps_beads", [False, True])
-def test_the_perceptron_moves_with_the_beads_but_does_not_turn(batch, keeps_beads):
+def test_the_perceptron_is_translation_but_not_rotation_equivariant(batch, keeps_beads):
     model = baseline("mlp", keeps_beads=keeps_beads)
     turn, shift = random_isometry(1)
     assert_equivariant(made(model), batch, (torch.eye(3), shift))
@@ -173,7 +173,7 @@ def test_there_are_no_latents(name, batch):
 
 
 @pytest.mark.parametrize("name", ["linear", "mlp"])
-def test_a_batch_is_its_frames_one_at_a_time(name, batch):
+def test_a_batch_equals_its_frames_one_at_a_time(name, batch):
     model = baseline(name)
     atoms, beads = toy_positions(MOLECULE, n_frames=3)
     single = toy_batch(MOLECULE)

@@ -77,7 +77,7 @@ class TestBondedFrames(GraphModelLaws):
         assert_same(results[0][:3], results[1][:3])
         assert_different(results[0][-1], results[1][-1])
 
-    def test_the_prior_knows_left_from_right(self, model, batch):
+    def test_the_prior_is_not_invariant_under_reflection(self, model, batch):
         mirror = batch.bead_positions * torch.tensor([1.0, 1.0, -1.0])
         made = model.prior(batch).mean
         other = model.prior(batch.with_positions(mirror)).mean
@@ -177,7 +177,7 @@ class TestMirrorImages:
         return lambda batch: model(batch, noise).positions
 
     @pytest.mark.parametrize("messages", ["product", "sender"])
-    def test_reflect_with_pseudoscalars_from_zero(self, messages):
+    def test_reflection_equivariance_with_pseudoscalars_from_zero(self, messages):
         function = self.reflected_model(messages=messages)
         isometry = random_isometry(5, reflects=True)
         assert_equivariant(function, toy_batch(MOLECULE), isometry)
@@ -191,7 +191,7 @@ class TestMirrorImages:
         ],
         ids=name_of,
     )
-    def test_do_not_reflect_where_a_form_is_handed(self, options):
+    def test_no_reflection_equivariance_where_a_form_breaks_parity(self, options):
         function = self.reflected_model(**options)
         batch = toy_batch(MOLECULE)
         matrix, shift = random_isometry(5, reflects=True)
@@ -201,13 +201,13 @@ class TestMirrorImages:
         )
         assert_different(function(mirrored), function(batch) @ matrix.T + shift)
 
-    def test_look_alike_to_distances_and_to_the_prior(self):
+    def test_reflection_invariance_of_distances_and_of_the_prior(self):
         model, batch = toy_model(), toy_batch(MOLECULE)
         isometry = random_isometry(2, reflects=True)
         assert_invariant(lambda b: model.encoder(b).mean, batch, isometry)
         assert_invariant(lambda b: model.prior(b).mean, batch, isometry)
 
-    def test_are_told_apart_by_the_signed_encoder(self):
+    def test_no_reflection_invariance_of_the_signed_encoder(self):
         # Reflecting the atoms through the plane of three beads keeps the beads and
         # all distances between beads; only the hand changes.
         molecule = toy_molecule([0, 0, 0, 1, 1, 1, 2, 2, 2])

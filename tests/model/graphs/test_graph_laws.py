@@ -103,7 +103,7 @@ class TestMoleculeGraph:
     @laws
     @given(SEEDS, N_ATOMS)
     @example(0, 1)
-    def test_numbers_of_atoms_do_not_matter(self, seed, n_atoms):
+    def test_permutation_equivariance_of_atoms(self, seed, n_atoms):
         rng = np.random.default_rng(seed)
         molecule = random_molecule(rng, n_atoms)
         order = rng.permutation(n_atoms)
@@ -200,7 +200,7 @@ class TestRadiusEdges:
     @laws
     @given(SEEDS, st.lists(st.integers(1, 9), min_size=1, max_size=4), st.booleans())
     @example(0, [1], False)
-    def test_edges_do_not_move(self, seed, sizes, reflects):
+    def test_edges_are_invariant_under_isometries(self, seed, sizes, reflects):
         positions, molecules = points(seed, sizes)
         assume(is_clear(positions))
         matrix, shift = (
@@ -223,7 +223,7 @@ class TestRadiusEdges:
 
     @laws
     @given(SEEDS, st.integers(1, 12))
-    def test_numbers_of_nodes_do_not_matter(self, seed, n_nodes):
+    def test_permutation_equivariance_of_nodes(self, seed, n_nodes):
         positions, molecules = points(seed, [n_nodes])
         order = torch.tensor(np.random.default_rng(seed).permutation(n_nodes))
         here = radius_edges(positions, molecules, CUTOFF)

@@ -209,7 +209,7 @@ def test_directions_point_from_receiver_to_sender(layout):
     assert_same(made, expected)
 
 
-def test_directions_turn_with_the_nodes(layout):
+def test_directions_are_rotation_equivariant(layout):
     positions = spread(5).detach()
     matrix, shift = random_isometry(4, reflects=True)
     filters, values = torch.randn(BASIS_SIZE, 2), torch.randn(5, 2)

@@ -68,7 +68,7 @@ def volumes(molecule, positions):
     return np.linalg.det(arms)
 
 
-def test_beads_stay(molecule):
+def test_refinement_keeps_the_beads(molecule):
     batch = disturbed(molecule)
     made = refined(molecule, batch).reshape(N_COPIES, -1, 3).numpy()
     before = batch.atom_positions.reshape(N_COPIES, -1, 3).numpy()

@@ -45,14 +45,14 @@ def batch():
     return toy_batch(MOLECULE, n_frames=4)
 
 
-def test_beads_stay(batch):
+def test_refinement_keeps_the_beads(batch):
     before = disturbed(batch)
     after = refinement_to(batch)(before, batch)
     assert (after - before).abs().max() > 0.05
     assert_same(bead_centres(after, batch), bead_centres(before, batch))
 
 
-def test_data_do_not_move():
+def test_refinement_leaves_the_data_alone():
     # Of a single frame every distance is its own mean.
     batch = toy_batch(MOLECULE)
     assert_same(
