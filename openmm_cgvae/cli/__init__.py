@@ -33,7 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     has_settings = words[:1] in (["train"], ["benchmark"])
-    parsed = make_parser(knows_settings=has_settings).parse_args(words)
+    parser = make_parser(knows_settings=has_settings)
+    with warnings.catch_warnings(record=True) as old_flags:
+        warnings.simplefilter("always")
+        parsed = parser.parse_args(words)
+    for warning in old_flags:
+        sys.stderr.write(f"openmm-cgvae: {warning.message}\n")
     parsed.command = as_typed(words)
     # Lightning announces its hardware and its sponsors at every start.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -55,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_parser(*, knows_settings: bool = True) -> argparse.ArgumentParser:
-    """Make the parser of all verbs.
+    """Build the parser of all verbs.
 
     Parameters
     ----------

@@ -5,13 +5,17 @@ from typing import Any
 from openmm_cgvae.cli.options import (
     Arguments,
     add_input,
+    add_option,
     add_verb,
     file_to_write,
+    given_for,
     open_universe,
     say,
 )
 
 __all__ = ["add_evaluate"]
+
+EVALUATE = "evaluation.evaluation.evaluate"
 
 
 def add_evaluate(verbs: Any) -> None:
@@ -19,12 +23,13 @@ def add_evaluate(verbs: Any) -> None:
     verb = add_verb(verbs, _evaluate, "evaluate", "measure a model on held-out time")
     add_input(verb)
     verb.add_argument("--model", required=True, help="name or file")
-    verb.add_argument("--n-frames", type=int, default=1000, help="held out (1000)")
-    verb.add_argument("--n-samples", type=int, default=32, help="of a frame (32)")
-    verb.add_argument(
-        "--n-relaxed", type=int, default=0, help="samples to relax as well (0)"
-    )
-    verb.add_argument("--seed", type=int, default=0, help="seed of the samples (0)")
+    for flag, text, shown in (
+        ("--n-frames", "held out", 1000),
+        ("--n-samples", "of a frame", 32),
+        ("--n-relaxed", "samples to relax as well", 0),
+        ("--seed", "seed of the samples", 0),
+    ):
+        add_option(verb, flag, EVALUATE, text, shown=shown, type=int, metavar="N")
     verb.add_argument("--output", type=file_to_write, help="JSON for the numbers")
 
 
@@ -37,10 +42,7 @@ def _evaluate(arguments: Arguments) -> None:
     result = evaluate(
         require_molecule(load_model(arguments.model)),
         Frames.from_universe(open_universe(arguments)),
-        n_frames=arguments.n_frames,
-        n_samples=arguments.n_samples,
-        n_relaxed=arguments.n_relaxed,
-        seed=arguments.seed,
+        **given_for(arguments, EVALUATE),
     )
     if arguments.output:
         result.to_json(arguments.output)

@@ -1,17 +1,35 @@
-"""What the verbs have in common: their options, and what these stand for."""
+"""Options that verbs have in common, and what of the library options stand for."""
 
 import argparse
-import dataclasses
-import re
 import sys
-from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any
+
+from openmm_cgvae._runtime.deprecations import warn_of_old_name
 
 if TYPE_CHECKING:
     import MDAnalysis as mda
 
     from openmm_cgvae.mapping import Mapping
+
+__all__ = [
+    "MAPPING_HELP",
+    "Arguments",
+    "add_compile",
+    "add_input",
+    "add_mapping",
+    "add_old_flag",
+    "add_option",
+    "add_output",
+    "add_verb",
+    "count",
+    "file_to_write",
+    "given_for",
+    "go_to",
+    "make_mapping",
+    "open_universe",
+    "say",
+]
 
 Arguments = argparse.Namespace
 
@@ -23,9 +41,6 @@ MAPPING_HELP = (
 )
 
 
-_METAVARS: dict[Any, str] = {int: "N", float: "X", str: "NAME"}
-
-
 def add_verb(
     verbs: Any, run: Any, name: str, text: str, *, goes_on: bool = False
 ) -> argparse.ArgumentParser:
@@ -34,8 +49,115 @@ def add_verb(
     parser = verbs.add_parser(
         name, help=text, description=f"{text[0].upper()}{text[1:]}.{units}"
     )
-    parser.set_defaults(run=run, goes_on=goes_on)
+    parser.set_defaults(run=run, goes_on=goes_on, stands_for={})
     return parser
+
+
+def add_option(
+    verb: Any,
+    flag: str,
+    target: str | tuple[str, ...],
+    text: str,
+    *,
+    shown: Any = None,
+    **settings: Any,
+) -> argparse.Action:
+    """Add an option that stands for a parameter or a field of the library.
+
+    It is handed over only if it is given, so that the library's own default counts.
+
+    Parameters
+    ----------
+    verb : ArgumentParser or a group of one
+        Gets the option.
+    flag : str
+        Its name.
+    target : str or tuple of str
+        What has the parameter: a function, a record or an instance of one, by its path
+        in the package.
+    text : str
+        Help.
+    shown : object, optional
+        Default of the library, for the help alone.
+    **settings
+        For ``add_argument``; ``dest`` is the name of the parameter.
+
+    Returns
+    -------
+    argparse.Action
+        The option.
+    """
+    is_plain = isinstance(shown, (int, float, str)) and not isinstance(shown, bool)
+    default = f" ({shown:g})" if isinstance(shown, float) else f" ({shown})"
+    action: argparse.Action = verb.add_argument(
+        flag,
+        default=argparse.SUPPRESS,
+        help=text + (default if is_plain and shown != "" else ""),
+        **settings,
+    )
+    targets = (target,) if isinstance(target, str) else target
+    # The groups of a parser share its defaults.
+    known = verb.get_default("stands_for")
+    verb.set_defaults(stands_for={**known, action.dest: (targets, shown)})
+    return action
+
+
+def given_for(arguments: Arguments, target: str) -> dict[str, Any]:
+    """Return the options that stand for parameters of a function and were given."""
+    given = vars(arguments)
+    return {
+        name: given[name]
+        for name, (targets, _) in arguments.stands_for.items()
+        if target in targets and name in given
+    }
+
+
+def add_old_flag(verb: Any, old: str, action: argparse.Action) -> None:
+    """Let an option be given by its name of version 0.1, which help does not show.
+
+    Parameters
+    ----------
+    verb : ArgumentParser or a group of one
+        Has the option.
+    old : str
+        The old name, such as ``"--spread"``.
+    action : argparse.Action
+        The option.
+    """
+    verb.add_argument(
+        *(
+            old if flag[:5] != "--no-" else f"--no-{old[2:]}"
+            for flag in action.option_strings
+        ),
+        action=_OldFlag,
+        current=action,
+        dest=action.dest,
+        nargs=action.nargs,
+        type=action.type,
+        choices=action.choices,
+        default=argparse.SUPPRESS,
+        help=argparse.SUPPRESS,
+    )
+
+
+class _OldFlag(argparse.Action):
+    """An option by its old name: warns, and does what the current one does."""
+
+    def __init__(self, *words: Any, current: argparse.Action, **settings: Any) -> None:
+        super().__init__(*words, **settings)
+        self.current = current
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        place = self.option_strings.index(str(option_string))
+        new = self.current.option_strings[place]
+        warn_of_old_name(str(option_string), new)
+        self.current(parser, namespace, values, new)
 
 
 def add_input(verb: Any, *, required: bool = True) -> None:
@@ -51,14 +173,16 @@ def add_mapping(verb: Any, *, required: bool = True) -> None:
     verb.add_argument("--mapping", required=required, help=MAPPING_HELP)
 
 
-def add_compile(verb: Any) -> None:
+def add_compile(verb: Any, target: str) -> None:
     """Add the option that compiles training steps."""
-    verb.add_argument(
+    add_option(
+        verb,
         "--compile",
+        target,
+        "compile training steps, which takes a C++ compiler a minute and then saves "
+        "time; by default where a training is long enough to gain by it",
         dest="compiles",
         action=argparse.BooleanOptionalAction,
-        help="compile training steps, which takes a C++ compiler a minute and then "
-        "saves time; by default where a training is long enough to gain by it",
     )
 
 
@@ -68,7 +192,7 @@ def add_output(verb: argparse.ArgumentParser, text: str) -> None:
 
 
 def count(text: str) -> int:
-    """Take a number of at least one."""
+    """Read a number of at least one."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a whole number of at least 1"
@@ -77,7 +201,7 @@ def count(text: str) -> int:
 
 
 def file_to_write(text: str) -> str:
-    """Take the name of a file to write, whose folder has to be there."""
+    """Read the name of a file to write, whose folder has to be there."""
     folder = Path(text).parent
     if not folder.is_dir():
         raise argparse.ArgumentTypeError(
@@ -85,50 +209,6 @@ def file_to_write(text: str) -> str:
             "make it first"
         )
     return text
-
-
-def add_fields(group: Any, record: type, without: Collection[str] = ()) -> None:
-    """Add an option for every field of a config record, helped by its docstring."""
-    described = _described_fields(record)
-    for field in dataclasses.fields(record):
-        if field.name in without:
-            continue
-        option = "--" + field.name.replace("_", "-")
-        text = described.get(field.name, "").replace("%", "%%")
-        settings: dict[str, Any] = {"dest": field.name, "help": text}
-        if get_origin(field.type) is not None:
-            settings["choices"] = get_args(field.type)
-        elif field.type is bool:
-            settings["action"] = argparse.BooleanOptionalAction
-        else:
-            settings["type"] = field.type
-            settings["metavar"] = _METAVARS[field.type]
-        group.add_argument(option, default=None, **settings)
-
-
-def _described_fields(record: type) -> dict[str, str]:
-    """Take the descriptions of the fields from the numpydoc docstring."""
-    text = (record.__doc__ or "").partition("Parameters\n")[2].partition("Raises\n")[0]
-    described = {}
-    for names, body in re.findall(r"\n    (\w[\w, ]*) : [^\n]*((?:\n {8}.*)+)", text):
-        for name in names.split(", "):
-            described[name] = " ".join(body.split())
-    return described
-
-
-def given_fields(
-    arguments: Arguments, record: type, without: Collection[str] = ()
-) -> dict[str, Any]:
-    """Give those fields of a config record that the command line sets."""
-    names = [f.name for f in dataclasses.fields(record) if f.name not in without]
-    values = {name: getattr(arguments, name) for name in names}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def own_options(arguments: Arguments) -> dict[str, Any]:
-    """Give the options of a verb by their names."""
-    ours = {"run", "goes_on", "command"}
-    return {name: value for name, value in vars(arguments).items() if name not in ours}
 
 
 def open_universe(arguments: Arguments) -> "mda.Universe":
@@ -139,7 +219,7 @@ def open_universe(arguments: Arguments) -> "mda.Universe":
 
 
 def make_mapping(atoms: "mda.Universe", text: str) -> "Mapping":
-    """Make the mapping that was asked for."""
+    """Build the mapping that was asked for."""
     from openmm_cgvae.mapping.schemes import from_spec
     from openmm_cgvae.model import require_molecule
     from openmm_cgvae.model.pretrained import list_models, load_model

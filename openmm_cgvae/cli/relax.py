@@ -6,14 +6,18 @@ from openmm_cgvae.cli.options import (
     Arguments,
     add_input,
     add_mapping,
+    add_option,
     add_output,
     add_verb,
+    given_for,
     make_mapping,
     open_universe,
     say,
 )
 
 __all__ = ["add_relax"]
+
+RELAX = "structures.ensemble.AtomisticEnsemble.relax"
 
 
 def add_relax(verbs: Any) -> None:
@@ -22,16 +26,32 @@ def add_relax(verbs: Any) -> None:
     add_input(verb)
     add_mapping(verb)
     add_output(verb, "structures, e.g. relaxed.pdb")
-    verb.add_argument(
-        "--forcefield", nargs="+", help="OpenMM XML names; Amber99SB-ILDN with OBC"
+    add_option(
+        verb,
+        "--forcefield",
+        RELAX,
+        "OpenMM XML names; Amber99SB-ILDN with OBC",
+        nargs="+",
     )
-    verb.add_argument("--k", type=float, default=5e5, help="spring [kJ/mol/nm^2]")
-    verb.add_argument(
-        "--tolerance", type=float, default=10.0, help="force at the end [kJ/mol/nm]"
+    add_option(verb, "--k", RELAX, "spring [kJ/mol/nm^2]", shown=1e6, type=float)
+    add_option(
+        verb,
+        "--tolerance",
+        RELAX,
+        "force at the end [kJ/mol/nm]",
+        shown=10.0,
+        type=float,
     )
-    verb.add_argument("--max-iterations", type=int, default=500, help="at most (500)")
-    verb.add_argument("--recentre", action="store_true", help="put beads back exactly")
-    verb.add_argument("--workers", type=int, default=1, help="processes (1)")
+    add_option(verb, "--max-iterations", RELAX, "at most", shown=500, type=int)
+    add_option(
+        verb,
+        "--recentre",
+        RELAX,
+        "put beads back exactly",
+        shown=False,
+        action="store_true",
+    )
+    add_option(verb, "--workers", RELAX, "processes", shown=1, type=int)
 
 
 def _relax(arguments: Arguments) -> None:
@@ -52,15 +72,7 @@ def _relax(arguments: Arguments) -> None:
         len(atoms.atoms), arguments.output, len(ensemble), "--output"
     )
     with opened as writer:
-        relaxation = ensemble.relax(
-            arguments.forcefield,
-            k=arguments.k,
-            tolerance=arguments.tolerance,
-            max_iterations=arguments.max_iterations,
-            recentre=arguments.recentre,
-            workers=arguments.workers,
-            progress=True,
-        )
+        relaxation = ensemble.relax(**given_for(arguments, RELAX), progress=True)
         relaxed = relaxation.ensemble.to_universe()
         for _ in relaxed.trajectory:
             writer.write(relaxed.atoms)

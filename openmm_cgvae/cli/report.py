@@ -4,14 +4,19 @@ from typing import Any
 
 from openmm_cgvae.cli.options import (
     Arguments,
+    add_option,
     add_verb,
     count,
     file_to_write,
+    given_for,
     go_to,
     say,
 )
 
 __all__ = ["add_report"]
+
+BACKMAPPER = "backmapping.backmapper.Backmapper"
+RELAX = "structures.ensemble.AtomisticEnsemble.relax"
 
 
 def add_report(verbs: Any) -> None:
@@ -21,12 +26,18 @@ def add_report(verbs: Any) -> None:
     )
     verb.add_argument("beads", metavar="FILE", help="beads, e.g. a PDB file")
     verb.add_argument("--trajectory", nargs="+", default=[], help="e.g. XTC files")
-    verb.add_argument("--model", help="name or file; found by the beads by default")
+    add_option(
+        verb, "--model", BACKMAPPER, "name or file; found by the beads by default"
+    )
     verb.add_argument("--frame", type=int, default=0, help="counted from 0 (0)")
     verb.add_argument("--n", type=count, default=10, help="samples (10)")
     verb.add_argument("--seed", type=int, default=0, help="same seed, same atoms (0)")
-    verb.add_argument(
-        "--forcefield", nargs="+", help="OpenMM XML names; Amber99SB-ILDN with OBC"
+    add_option(
+        verb,
+        "--forcefield",
+        RELAX,
+        "OpenMM XML names; Amber99SB-ILDN with OBC",
+        nargs="+",
     )
     verb.add_argument(
         "--html", type=file_to_write, help="a page with structures in 3D, e.g. it.html"
@@ -39,10 +50,10 @@ def _report(arguments: Arguments) -> None:
     from openmm_cgvae.backmapping.backmapper import Backmapper
 
     universe = mda.Universe(arguments.beads, *arguments.trajectory)
-    backmapper = Backmapper(universe, arguments.model)
+    backmapper = Backmapper(universe, **given_for(arguments, BACKMAPPER))
     go_to(universe, arguments.frame)
     ensemble = backmapper.sample(n=arguments.n, seed=arguments.seed)
-    relaxation = ensemble.relax(arguments.forcefield)
+    relaxation = ensemble.relax(**given_for(arguments, RELAX))
     if arguments.html:
         from openmm_cgvae.evaluation.html_report import write_page
 

@@ -1,14 +1,16 @@
 """The verb ``sample``: backmapping of beads to atoms, one frame or all."""
 
-import argparse
 from typing import Any
 
 from openmm_cgvae.cli.options import (
     Arguments,
     add_input,
+    add_old_flag,
+    add_option,
     add_output,
     add_verb,
     file_to_write,
+    given_for,
     go_to,
     open_universe,
     say,
@@ -16,31 +18,40 @@ from openmm_cgvae.cli.options import (
 
 __all__ = ["add_sample"]
 
+BACKMAPPER = "backmapping.backmapper.Backmapper"
+ALL, ONE = f"{BACKMAPPER}.run", f"{BACKMAPPER}.sample"
+
 
 def add_sample(verbs: Any) -> None:
     """Add the verb and its options."""
     verb = add_verb(verbs, _sample, "sample", "make atoms from beads")
     add_input(verb)
-    verb.add_argument("--model", help="name or file; found by the beads by default")
+    add_option(
+        verb, "--model", BACKMAPPER, "name or file; found by the beads by default"
+    )
     add_output(verb, "structures, e.g. atoms.pdb")
-    verb.add_argument("--n", type=int, default=1, help="samples of a frame (1)")
+    add_option(verb, "--n", (ALL, ONE), "samples of a frame", shown=1, type=int)
     verb.add_argument("--seed", type=int, default=0, help="same seed, same atoms (0)")
     verb.add_argument(
         "--frame", type=int, help="one frame only; the whole trajectory by default"
     )
-    verb.add_argument(
+    add_option(
+        verb,
         "--unknown",
+        BACKMAPPER,
+        "what to do with beads the model does not know",
+        shown="raise",
         choices=("raise", "drop", "keep"),
-        default="raise",
-        help="what to do with beads the model does not know (raise)",
     )
-    verb.add_argument(
+    temperature = add_option(
+        verb,
         "--temperature",
+        BACKMAPPER,
+        "sampling temperature; 0: the most likely structure",
+        shown=1.0,
         type=float,
-        default=1.0,
-        help="sampling temperature; 0: the most likely structure (1)",
     )
-    verb.add_argument("--spread", type=float, help=argparse.SUPPRESS)
+    add_old_flag(verb, "--spread", temperature)
     verb.add_argument(
         "--report", type=file_to_write, help="JSON report on the samples of --frame"
     )
@@ -50,25 +61,18 @@ def _sample(arguments: Arguments) -> None:
     from openmm_cgvae.backmapping.backmapper import Backmapper
 
     universe = open_universe(arguments)
-    backmapper = Backmapper(
-        universe,
-        arguments.model,
-        unknown=arguments.unknown,
-        temperature=arguments.temperature,
-        spread=arguments.spread,
-    )
+    backmapper = Backmapper(universe, **given_for(arguments, BACKMAPPER))
     for note in backmapper.notes:
         say(f"note: {note}")
     if arguments.frame is None and universe.trajectory.n_frames > 1:
         if arguments.report:
             raise ValueError("`--report` is about one frame; choose it with --frame")
-        path = backmapper.run(
-            n=arguments.n, output=arguments.output, seed=arguments.seed
-        )
+        options = given_for(arguments, ALL)
+        path = backmapper.run(output=arguments.output, seed=arguments.seed, **options)
         say(f"wrote {path}")
         return
     go_to(universe, arguments.frame or 0)
-    ensemble = backmapper.sample(n=arguments.n, seed=arguments.seed)
+    ensemble = backmapper.sample(seed=arguments.seed, **given_for(arguments, ONE))
     ensemble.write(arguments.output)
     report = ensemble.report()
     if arguments.report:

@@ -1,14 +1,26 @@
-"""The verb that makes trajectories: of a system by name, or of many molecules."""
+"""The verb ``simulate``: trajectories of a system by name, or of many molecules."""
 
 import argparse
 from typing import Any
 
-from openmm_cgvae.cli.options import Arguments, add_verb, count, own_options, say
+from openmm_cgvae.cli.options import (
+    Arguments,
+    add_option,
+    add_verb,
+    count,
+    given_for,
+    say,
+)
+from openmm_cgvae.data import SYSTEMS
 
 __all__ = ["add_simulate"]
 
-SYSTEMS = ("alanine-dipeptide", "chignolin")
-SAME_SEED = "same seed, same molecules (1)"
+SAME_SEED = "same seed, same molecules"
+SIMULATE = "simulation.reference.trajectories.simulate"
+PEPTIDES = "simulation.molecule_sets.peptide_sets.simulate_peptides"
+PROTEINS = "simulation.molecule_sets.protein_sets.simulate_proteins"
+PEPTIDE_DYNAMICS = "simulation.molecule_sets.peptide_sets.PEPTIDE_DYNAMICS"
+PROTEIN_DYNAMICS = "simulation.molecule_sets.protein_sets.PROTEIN_DYNAMICS"
 
 
 def add_simulate(verbs: Any) -> None:
@@ -31,26 +43,30 @@ def _add_system(systems: Any, name: str) -> None:
     verb = add_verb(systems, _simulate, name, text, goes_on=True)
     verb.set_defaults(system=name)
     _add_output(verb)
-    verb.add_argument("--n-frames", type=int, help="of all walkers")
-    verb.add_argument("--interval-ps", type=float, help="time between frames [ps]")
-    verb.add_argument(
+    add_option(verb, "--n-frames", SIMULATE, "of all walkers", type=int)
+    _add_time(verb, "--interval-ps", SIMULATE, "time between frames [ps]")
+    add_option(
+        verb,
         "--temperature",
+        SIMULATE,
+        "[K]; of several, each round of starts takes the next",
         type=float,
         nargs="+",
-        help="[K]; of several, each round of starts takes the next",
     )
-    verb.add_argument("--n-walkers", type=int, help="independent walkers")
-    verb.add_argument("--seed", type=int, default=0, help="seed of all random numbers")
-    verb.add_argument("--platform", help="OpenMM platform; chosen by size by default")
+    add_option(verb, "--n-walkers", SIMULATE, "independent walkers", type=int)
+    _add_seed(verb, SIMULATE, "seed of all random numbers", 0)
+    add_option(verb, "--platform", SIMULATE, "OpenMM platform; chosen by size")
 
 
 def _add_peptides(systems: Any) -> None:
     text = "make frames of random peptides, to train a model for any protein on"
     verb = add_verb(systems, _simulate_peptides, "peptides", text, goes_on=True)
     _add_output(verb)
-    verb.add_argument("--n-peptides", type=count, default=480, help="how many (480)")
-    verb.add_argument("--seed", type=int, default=1, help=SAME_SEED)
-    _add_dynamics(verb, "--frames-of-peptide", n_frames=30)
+    add_option(verb, "--n-peptides", PEPTIDES, "how many", shown=480, type=count)
+    _add_seed(verb, PEPTIDES, SAME_SEED, 1)
+    add_option(verb, "--platform", PEPTIDES, "OpenMM platform", shown="CPU")
+    _add_frames(verb, "--frames-of-peptide", PEPTIDE_DYNAMICS, 30)
+    _add_times(verb, PEPTIDE_DYNAMICS, 8.0, 1.0)
 
 
 def _add_proteins(systems: Any) -> None:
@@ -62,58 +78,78 @@ def _add_proteins(systems: Any) -> None:
         nargs="+",
         help="folders of PDB and mmCIF files (also .gz), or such files",
     )
-    verb.add_argument(
+    add_option(
+        verb,
         "--held-out",
+        PROTEINS,
+        "the same of proteins to test on; what is like them is left out",
+        shown=(),
         nargs="+",
-        default=[],
-        help="the same of proteins to test on; what is like them is left out",
     )
     _add_output(verb)
-    verb.add_argument("--seed", type=int, default=1, help=SAME_SEED)
-    _add_dynamics(verb, "--frames-of-fragment", n_frames=4)
+    _add_seed(verb, PROTEINS, SAME_SEED, 1)
+    add_option(verb, "--platform", PROTEINS, "OpenMM platform", shown="CPU")
+    _add_frames(verb, "--frames-of-fragment", PROTEIN_DYNAMICS, 4)
+    _add_times(verb, PROTEIN_DYNAMICS, 0.8, 0.24)
 
 
 def _add_output(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--output", required=True, help="folder; a run there goes on")
 
 
-def _add_dynamics(verb: argparse.ArgumentParser, option: str, n_frames: int) -> None:
-    verb.add_argument(
-        option, type=count, default=n_frames, dest="n_frames", help=f"({n_frames})"
-    )
-    verb.add_argument("--equilibration-ps", type=float, help="time before them [ps]")
-    verb.add_argument("--interval-ps", type=float, help="time between frames [ps]")
-    verb.add_argument("--platform", default="CPU", help="OpenMM platform (CPU)")
+def _add_seed(verb: Any, target: str, text: str, shown: int) -> None:
+    add_option(verb, "--seed", target, text, shown=shown, type=int)
+
+
+def _add_frames(verb: Any, flag: str, target: str, shown: int) -> None:
+    text = "how many of each"
+    add_option(verb, flag, target, text, shown=shown, dest="n_frames", type=count)
+
+
+def _add_times(verb: Any, target: str, before: float, between: float) -> None:
+    _add_time(verb, "--equilibration-ps", target, "time before frames [ps]", before)
+    _add_time(verb, "--interval-ps", target, "time between frames [ps]", between)
+
+
+def _add_time(
+    verb: Any, flag: str, target: str, text: str, shown: float | None = None
+) -> None:
+    add_option(verb, flag, target, text, shown=shown, type=float)
 
 
 def _simulate(arguments: Arguments) -> None:
     from openmm_cgvae.simulation.reference.trajectories import simulate
 
-    result = simulate(**own_options(arguments))
+    options = given_for(arguments, SIMULATE)
+    result = simulate(arguments.system, arguments.output, **options)
     done = "was there already:" if result.was_complete else "wrote"
     say(f"{done} {result.topology} {result.trajectory} {result.provenance}")
 
 
 def _simulate_peptides(arguments: Arguments) -> None:
-    from openmm_cgvae.simulation.molecule_sets import simulate_peptides
-    from openmm_cgvae.simulation.molecule_sets.peptide_sets import PEPTIDE_DYNAMICS
+    from dataclasses import replace
 
-    say(simulate_peptides(**_with_dynamics(arguments, PEPTIDE_DYNAMICS)))
+    from openmm_cgvae.simulation.molecule_sets import peptide_sets
+
+    given = given_for(arguments, PEPTIDE_DYNAMICS)
+    molecules = peptide_sets.simulate_peptides(
+        arguments.output,
+        dynamics=replace(peptide_sets.PEPTIDE_DYNAMICS, **given),
+        **given_for(arguments, PEPTIDES),
+    )
+    say(molecules)
 
 
 def _simulate_proteins(arguments: Arguments) -> None:
-    from openmm_cgvae.simulation.molecule_sets import simulate_proteins
-    from openmm_cgvae.simulation.molecule_sets.protein_sets import PROTEIN_DYNAMICS
-
-    say(simulate_proteins(**_with_dynamics(arguments, PROTEIN_DYNAMICS)))
-
-
-def _with_dynamics(arguments: Arguments, dynamics: Any) -> dict[str, Any]:
-    """Put the options that say how long into one record."""
     from dataclasses import replace
 
-    options = own_options(arguments)
-    times = {name: options.pop(name) for name in ("equilibration_ps", "interval_ps")}
-    given = {name: time for name, time in times.items() if time is not None}
-    n_frames = options.pop("n_frames")
-    return options | {"dynamics": replace(dynamics, n_frames=n_frames, **given)}
+    from openmm_cgvae.simulation.molecule_sets import protein_sets
+
+    given = given_for(arguments, PROTEIN_DYNAMICS)
+    molecules = protein_sets.simulate_proteins(
+        arguments.structures,
+        arguments.output,
+        dynamics=replace(protein_sets.PROTEIN_DYNAMICS, **given),
+        **given_for(arguments, PROTEINS),
+    )
+    say(molecules)

@@ -1,4 +1,4 @@
-"""The verb that trains: on a trajectory of one molecule, or on many molecules."""
+"""The verb ``train``: on a trajectory of one molecule, or on many molecules."""
 
 import argparse
 from typing import TYPE_CHECKING, Any
@@ -6,21 +6,25 @@ from typing import TYPE_CHECKING, Any
 from openmm_cgvae.cli.options import (
     Arguments,
     add_compile,
-    add_fields,
     add_input,
     add_mapping,
+    add_option,
     add_verb,
     count,
-    given_fields,
+    given_for,
     make_mapping,
     open_universe,
     say,
 )
+from openmm_cgvae.cli.record_options import add_fields, given_fields
 
 if TYPE_CHECKING:
     from openmm_cgvae.model import Model, TransferableModel
 
 __all__ = ["add_settings", "add_train"]
+
+ONE = "training.one_molecule.train"
+MANY = "training.many_molecules.train_many"
 
 
 def add_train(verbs: Any) -> None:
@@ -30,7 +34,7 @@ def add_train(verbs: Any) -> None:
     one = verb.add_argument_group("a trajectory")
     add_input(one, required=False)
     add_mapping(one, required=False)
-    add_compile(one)
+    add_compile(one, ONE)
     many = verb.add_argument_group("many molecules, for a model of any protein")
     many.add_argument(
         "--molecules", nargs="+", help="folders of simulate peptides or proteins"
@@ -47,23 +51,30 @@ def add_train(verbs: Any) -> None:
         "--run-directory",
         help="checkpoints and log (default: OUTPUT.run); a run there goes on",
     )
-    verb.add_argument("--threads", type=count, default=1, help="CPU threads (1)")
+    add_option(
+        verb,
+        "--threads",
+        (ONE, MANY),
+        "CPU threads",
+        shown=1,
+        dest="n_threads",
+        type=count,
+        metavar="N",
+    )
 
 
 def add_settings(train: argparse.ArgumentParser) -> None:
     """Add the fields of the config records to the options of ``train``."""
-    from openmm_cgvae.model.config import ModelConfig
+    from openmm_cgvae.model import ModelConfig
     from openmm_cgvae.training import TrainingConfig
 
-    network = train.add_argument_group("network, if other than the preset")
-    add_fields(network, ModelConfig)
-    training = train.add_argument_group("training, if other than the preset")
-    add_fields(training, TrainingConfig)
+    add_fields(train, ModelConfig, "network")
+    add_fields(train, TrainingConfig, "training")
 
 
 def _train(arguments: Arguments) -> None:
+    from openmm_cgvae.model import ModelConfig
     from openmm_cgvae.model.checkpoint import save_model
-    from openmm_cgvae.model.config import ModelConfig
     from openmm_cgvae.training import TrainingConfig, configure
 
     is_many = _is_many(arguments)
@@ -74,7 +85,6 @@ def _train(arguments: Arguments) -> None:
     }
     configure(**options)  # refuses before anything is read
     options["run_directory"] = arguments.run_directory or f"{arguments.output}.run"
-    options["n_threads"] = arguments.threads
     train = _train_on_many if is_many else _train_on_one
     say(f"wrote {save_model(train(arguments, options), arguments.output)}")
 
@@ -84,7 +94,7 @@ def _train_on_one(arguments: Arguments, options: dict[str, Any]) -> "Model":
 
     atoms = open_universe(arguments)
     mapping = make_mapping(atoms, arguments.mapping)
-    return train(atoms, mapping, compiles=arguments.compiles, **options)
+    return train(atoms, mapping, **given_for(arguments, ONE), **options)
 
 
 def _train_on_many(
@@ -92,17 +102,18 @@ def _train_on_many(
 ) -> "TransferableModel":
     from openmm_cgvae.training import train_many, training_molecules
 
-    if arguments.compiles:
+    if given_for(arguments, ONE).get("compiles"):
         raise ValueError(
             "--compile is for a trajectory of one molecule: of many, every batch has "
             "another shape; leave it out"
         )
     molecules, source = training_molecules(arguments.molecules, arguments.beads)
+    options |= given_for(arguments, MANY)
     return train_many(molecules, arguments.beads, source=source, **options)
 
 
 def _is_many(arguments: Arguments) -> bool:
-    """Tell which kind of training is asked for; one has to be, with all it needs."""
+    """Find which kind of training is asked for; one has to be, with all it needs."""
     one = {"--topology": arguments.topology, "--mapping": arguments.mapping}
     many = {"--molecules": arguments.molecules, "--beads": arguments.beads}
     given = [name for name, value in (one | many).items() if value]

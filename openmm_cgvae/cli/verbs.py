@@ -6,7 +6,7 @@ from openmm_cgvae.cli.benchmark import add_benchmark
 from openmm_cgvae.cli.evaluate import add_evaluate
 from openmm_cgvae.cli.info import add_info
 from openmm_cgvae.cli.map import add_map
-from openmm_cgvae.cli.options import Arguments, add_verb, own_options, say
+from openmm_cgvae.cli.options import Arguments, add_option, add_verb, given_for, say
 from openmm_cgvae.cli.relax import add_relax
 from openmm_cgvae.cli.report import add_report
 from openmm_cgvae.cli.sample import add_sample
@@ -15,17 +15,19 @@ from openmm_cgvae.cli.train import add_train
 
 __all__ = ["VERBS"]
 
+DEMO = "cli.demo.run_demo"
+
 
 def _add_demo(verbs: Any) -> None:
     verb = add_verb(verbs, _demo, "demo", "see atoms come back from three beads")
-    verb.add_argument("--output", default="demo_output", help="folder (demo_output)")
-    verb.add_argument("--seed", type=int, default=0, help="seed of the samples (0)")
+    add_option(verb, "--output", DEMO, "folder", shown="demo_output")
+    add_option(verb, "--seed", DEMO, "seed of the samples", shown=0, type=int)
 
 
 def _demo(arguments: Arguments) -> None:
     from openmm_cgvae.cli.demo import run_demo
 
-    say(run_demo(**own_options(arguments)))
+    say(run_demo(**given_for(arguments, DEMO)))
 
 
 VERBS = (

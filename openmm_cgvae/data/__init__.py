@@ -10,7 +10,11 @@ the hairpin of PDB 5AWL minimised, with L residues and trans amides throughout.
 from importlib import resources
 from pathlib import Path
 
-__all__ = ["data_path"]
+__all__ = ["SYSTEMS", "data_path"]
+
+# The molecules of the paper: each has a structure here, a reference simulation and a
+# benchmark.
+SYSTEMS = ("alanine-dipeptide", "chignolin")
 
 
 def data_path(name: str) -> Path:

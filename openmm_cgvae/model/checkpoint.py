@@ -25,7 +25,6 @@ from openmm_cgvae.model import (
     TransferableModel,
     make_model,
 )
-from openmm_cgvae.model.config import RENAMED
 from openmm_cgvae.molecules import AtomTable
 
 __all__ = [
@@ -140,7 +139,7 @@ def load_file(path: str | os.PathLike[str]) -> Model | TransferableModel:
         names = {_current_name(name): name for name in file.keys()}  # noqa: SIM118
         shapes = {name: file.get_slice(old).get_shape() for name, old in names.items()}
         try:
-            options = current_names(header["config"], RENAMED, warns=False)
+            options = current_names(header["config"], ModelConfig.renamed, warns=False)
             config = ModelConfig.from_dict(options)
             build = _recipe(config, header)
             _check_shapes(config, build, shapes)

@@ -3,13 +3,14 @@
 from typing import Any
 
 from openmm_cgvae._runtime.deprecations import warn_of_old_name
-from openmm_cgvae.training.config import PRESETS, Preset, TrainingConfig, configure
+from openmm_cgvae.training.config import TrainingConfig
 from openmm_cgvae.training.dataset import Batches, TrainingDataset
 from openmm_cgvae.training.many_molecules import train_many
 from openmm_cgvae.training.many_molecules_data import MolecularDataset, TrainingMolecule
 from openmm_cgvae.training.molecule_sets import training_molecules
 from openmm_cgvae.training.one_molecule import train
 from openmm_cgvae.training.one_molecule_data import TrajectoryDataset
+from openmm_cgvae.training.presets import PRESETS, Preset, configure
 
 __all__ = [
     "PRESETS",

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from openmm_cgvae.model import GeometryStatistics, ModelConfig, TransferableModel
-from openmm_cgvae.training.config import configure
 from openmm_cgvae.training.many_molecules_data import MolecularDataset, TrainingMolecule
+from openmm_cgvae.training.presets import configure
 from openmm_cgvae.training.prior_fit import PriorFit
 from openmm_cgvae.training.run import run_training
 from openmm_cgvae.training.stages import Objective, Stage

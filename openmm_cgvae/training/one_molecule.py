@@ -12,9 +12,9 @@ from openmm_cgvae.model import CGVAE, Model, ModelConfig, Molecule, make_model
 from openmm_cgvae.model.graphs import MoleculeGraph, atom_types_of
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.frames import Frames
-from openmm_cgvae.training.config import configure
 from openmm_cgvae.training.decoder_fine_tuning import DecoderFineTuning
 from openmm_cgvae.training.one_molecule_data import TrajectoryDataset
+from openmm_cgvae.training.presets import configure
 from openmm_cgvae.training.prior_fit import PriorFit
 from openmm_cgvae.training.prior_temperature import best_temperature
 from openmm_cgvae.training.run import run_training

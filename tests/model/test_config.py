@@ -69,8 +69,8 @@ def test_layers_are_not_negative(name):
 
 @pytest.mark.parametrize("name", POSITIVE)
 def test_cutoffs_and_degrees_are_positive(name):
-    refuses(name, -0.5, "at least 0")
-    refuses(name, 0, "positive")
+    refuses(name, -0.5, "positive")
+    refuses(name, 0.0, "positive")
 
 
 @pytest.mark.parametrize("name", ["mixes_vectors", "normalises_sums"])

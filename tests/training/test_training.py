@@ -281,7 +281,7 @@ def test_a_damaged_note_of_the_settings_is_refused(universe, mapping, tmp_path):
         ({"training_options": {"kl_weight": -1.0}}, "`kl_weight` is -1.0"),
         ({"training_options": {"schedule": "linear"}}, "`schedule` is 'linear'"),
         ({"training_options": {"fold": 5}}, "`fold` is 5 of 5"),
-        ({"training_options": {"n_folds": 1}}, "`fold` is 0 of 1"),
+        ({"training_options": {"n_folds": 1}}, "`n_folds` is 1 but must be at least 2"),
         ({"training_options": {"seed": -1}}, "`seed` is -1"),
         ({"training_options": {"seed": 2**63}}, "`seed` is 9223372036854775808"),
         ({"training_options": {"sede": 1}}, "`sede` is not an option of Training"),

@@ -3,10 +3,10 @@
 import MDAnalysis as mda
 import numpy as np
 
+from openmm_cgvae.evaluation.experiments.benchmark_systems import BENCHMARK_SYSTEMS
 from openmm_cgvae.evaluation.experiments.plan import (
     DEFAULT_MAPPING,
     N_FOLDS,
-    SYSTEMS,
     BenchmarkConfig,
     Cell,
 )
@@ -58,7 +58,7 @@ def make_mapping(
     """
     name = cell.mapping
     if name == DEFAULT_MAPPING:
-        name = SYSTEMS[config.system].mappings[cell.n_beads]
+        name = BENCHMARK_SYSTEMS[config.system].mappings[cell.n_beads]
     if name == "backbone":
         mapping = from_spec(atoms, f"backbone:{cell.n_beads}:{cell.fold}")
     elif name == "autograin":

@@ -1,13 +1,34 @@
 """What a benchmark runs: which molecules, beads, models, splits and folds."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from openmm_cgvae.data import data_path
+from openmm_cgvae._runtime.records import (
+    Choices,
+    Count,
+    CountOrZero,
+    Limits,
+    Record,
+    rules_of,
+)
+from openmm_cgvae.data import SYSTEMS, data_path
+from openmm_cgvae.evaluation.experiments.benchmark_systems import (
+    BENCHMARK_SYSTEMS,
+    Options,
+)
 from openmm_cgvae.model.config import ModelConfig
-from openmm_cgvae.training import configure
+from openmm_cgvae.training import PRESETS, configure
+
+__all__ = [
+    "DEFAULT_MAPPING",
+    "MODELS",
+    "N_FOLDS",
+    "SPLITS",
+    "BenchmarkConfig",
+    "Cell",
+]
 
 N_FOLDS = 5
 MODELS = ("cgvae", "published", "auto-encoder", "linear", "mlp")
@@ -25,118 +46,13 @@ _PUBLISHED_NETWORK = {
     "normalises_sums": True,
 }
 _PUBLISHED_TRAINING = {"learning_rate": 1e-3, "schedule": "cosine"}
-# Without the divergence the prior learns nothing: there are no samples to polish.
+# Without the divergence the prior learns nothing: the decoder cannot be fine-tuned on
+# its samples.
 _AUTO_ENCODER = {"kl_weight": 0.0, "fine_tuning_epochs": 0}
 
-Options = dict[str, Any]
-
-# Random cuts leave beads of one atom beside beads of a dozen: more channels and steps.
-_FINE_BEADS: Options = {"n_channels": 128, "n_epochs": 24, "refinement_steps": 60}
-
 
 @dataclass(frozen=True, kw_only=True)
-class System:
-    """A molecule of the paper's benchmark and how it is run.
-
-    Parameters
-    ----------
-    name : str
-        Its name, also of its data files.
-    mappings : dict of int to str
-        For every number of beads the default mapping, as `make_mapping` spells it.
-    model_options, training_options : dict of str to dict
-        By preset, what differs from it for this molecule.
-    options_of_beads : dict of (str, int) to dict
-        By preset and number of beads, what differs in network or training.
-    published_training : dict
-        How the published recipe is trained beside the preset ``fast``.
-    """
-
-    name: str
-    mappings: dict[int, str]
-    model_options: dict[str, Options] = field(default_factory=dict)
-    training_options: dict[str, Options] = field(default_factory=dict)
-    options_of_beads: dict[tuple[str, int], Options] = field(default_factory=dict)
-    published_training: Options = field(default_factory=dict)
-
-
-SYSTEMS = {
-    system.name: system
-    for system in (
-        System(
-            name="alanine-dipeptide",
-            mappings={3: "residues", 5: "peptide-units", 8: "peptide-units:split"},
-            published_training={"n_epochs": 6},
-            # A third of the epochs of the shipped models, and settling for a polish.
-            model_options={"fast": {"refinement_steps": 30}},
-            training_options={
-                "fast": {
-                    "n_epochs": 36,
-                    "fine_tuning_epochs": 0,
-                    "fits_prior_temperature": True,
-                }
-            },
-            options_of_beads={
-                ("fast", 5): {"kl_weight": 5e-4},
-                ("fast", 8): {"kl_weight": 5e-4},
-            },
-        ),
-        System(
-            name="chignolin",
-            mappings={
-                6: "autograin",
-                10: "joined-residues",
-                20: "backbone",
-                30: "backbone",
-            },
-            model_options={
-                # Table 4; but the printed sums, not normalised, overflow at ten beads.
-                "paper": {
-                    "n_radial": 10,
-                    "encoder_layers": 2,
-                    "prior_layers": 2,
-                    "decoder_layers": 9,
-                    "atom_cutoff": 12.0,
-                    "bead_cutoff": 25.0,
-                    "normalises_sums": True,
-                },
-                "fast": {
-                    "encoder": "bonded_frames",
-                    "decoder": "bonded_frames",
-                    "prior_input": "bonded_frames",
-                    "refinement_steps": 30,
-                },
-            },
-            training_options={
-                "paper": {
-                    "bond_weight": 50.0,
-                    "batch_size": 2,
-                    "learning_rate": 1e-4,
-                    "n_epochs": 100,
-                },
-                "fast": {
-                    "n_epochs": 16,
-                    "fine_tuning_epochs": 0,
-                    "batch_size": 32,
-                    "kl_weight": 5e-3,
-                    "fits_prior_temperature": True,
-                },
-            },
-            published_training={"batch_size": 16, "n_epochs": 3},
-            options_of_beads={
-                # The largest of six beads may hold more than 64 atoms.
-                ("fast", 6): {"n_channels": 96, "kl_weight": 1e-2},
-                ("fast", 10): {"n_channels": 96},
-                ("fast", 20): _FINE_BEADS,
-                ("fast", 30): _FINE_BEADS,
-            },
-        ),
-    )
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class BenchmarkConfig:
+class BenchmarkConfig(Record):
     """All that decides what a benchmark measures.
 
     Parameters
@@ -186,45 +102,30 @@ class BenchmarkConfig:
     ['3-default-cgvae-block-fold0', '5-default-cgvae-block-fold0']
     """
 
-    system: str
-    n_beads: tuple[int, ...] = ()
+    system: Annotated[str, Choices(SYSTEMS, advice="train and evaluate take any other")]
+    n_beads: tuple[Count, ...] = ()
     mappings: tuple[str, ...] = (DEFAULT_MAPPING,)
-    models: tuple[str, ...] = ("cgvae",)
-    splits: tuple[str, ...] = ("block",)
-    pseudoscalar_inits: tuple[float, ...] = ()
-    folds: int = N_FOLDS
-    preset: str = "fast"
+    models: tuple[Annotated[str, Choices(MODELS)], ...] = ("cgvae",)
+    splits: tuple[Annotated[str, Choices(SPLITS)], ...] = ("block",)
+    pseudoscalar_inits: tuple[Annotated[float, Limits()], ...] = ()
+    folds: Annotated[
+        int, Limits(least=1, most=N_FOLDS, advice=f"that many of {N_FOLDS} are run")
+    ] = N_FOLDS
+    preset: Annotated[str, Choices(tuple(PRESETS))] = "fast"
     model_options: Options = field(default_factory=dict)
     training_options: Options = field(default_factory=dict)
-    auto_grain_epochs: int = 1500
-    n_frames: int | None = None
-    n_test_frames: int = 1000
-    n_samples: int = 32
-    n_relaxed: int = 20
-    seed: int = 0
+    auto_grain_epochs: Count = 1500
+    n_frames: Count | None = None
+    n_test_frames: Count = 1000
+    n_samples: Count = 32
+    n_relaxed: CountOrZero = 20
+    seed: CountOrZero = 0
     topology: str = ""
     trajectory: str = ""
 
-    def __post_init__(self) -> None:
-        """Refuse what cannot be, before anything is trained."""
-        if self.system not in SYSTEMS:
-            raise ValueError(
-                f"`system` is {self.system!r} but must be one of "
-                f"{', '.join(map(repr, SYSTEMS))}; train and evaluate take any other"
-            )
-        for name, known in (("models", MODELS), ("splits", SPLITS)):
-            unknown = [word for word in getattr(self, name) if word not in known]
-            if unknown:
-                raise ValueError(
-                    f"`{name}` has {unknown[0]!r} but may only have "
-                    f"{', '.join(map(repr, known))}"
-                )
-        if not 1 <= self.folds <= N_FOLDS:
-            raise ValueError(
-                f"`folds` is {self.folds} but must be 1 to {N_FOLDS}: that many of "
-                f"{N_FOLDS} are run"
-            )
-        own = SYSTEMS[self.system].mappings
+    def _check_together(self) -> None:
+        """Check that every cell can be trained, before any is."""
+        own = BENCHMARK_SYSTEMS[self.system].mappings
         lacking = [n for n in self.n_beads if n not in own]
         if lacking and DEFAULT_MAPPING in self.mappings:
             raise ValueError(
@@ -249,7 +150,7 @@ class BenchmarkConfig:
         )
 
     def cells(self) -> list["Cell"]:
-        """List what is to be run: all of one fold, then all of the next."""
+        """Return what is to be run: all of one fold, then all of the next."""
         return [
             Cell(
                 n_beads=n_beads,
@@ -265,13 +166,13 @@ class BenchmarkConfig:
                 self.models,
                 self.splits,
                 self.pseudoscalar_inits or (None,),
-                self.n_beads or tuple(SYSTEMS[self.system].mappings),
+                self.n_beads or tuple(BENCHMARK_SYSTEMS[self.system].mappings),
             )
             if init is None or model not in _BASELINES
         ]
 
     def preset_of(self, cell: "Cell") -> str:
-        """Name the preset of `train` for a cell: the published recipe has its own.
+        """Find the preset of `train` for a cell: the published recipe has its own.
 
         Parameters
         ----------
@@ -286,7 +187,7 @@ class BenchmarkConfig:
         return "paper" if cell.model == "published" else self.preset
 
     def options(self, cell: "Cell") -> tuple[Options, Options]:
-        """Give the options of `train` for a cell.
+        """Return the options of `train` for a cell.
 
         Parameters
         ----------
@@ -311,11 +212,11 @@ class BenchmarkConfig:
         return model, training | folds
 
     def _network(self, n_beads: int) -> tuple[Options, Options]:
-        system = SYSTEMS[self.system]
+        system = BENCHMARK_SYSTEMS[self.system]
         model = system.model_options.get(self.preset, {})
         training = system.training_options.get(self.preset, {})
         own = system.options_of_beads.get((self.preset, n_beads), {})
-        of_network = _among(own, tuple(field.name for field in fields(ModelConfig)))
+        of_network = _among(own, tuple(rules_of(ModelConfig)))
         of_training = {name: own[name] for name in own if name not in of_network}
         return (
             model | of_network | self.model_options,
@@ -323,8 +224,8 @@ class BenchmarkConfig:
         )
 
     def _published(self, _: int) -> tuple[Options, Options]:
-        """Give the printed forms and objective, in sizes that go with this preset."""
-        system = SYSTEMS[self.system]
+        """Return the printed forms and objective, in sizes that go with this preset."""
+        system = BENCHMARK_SYSTEMS[self.system]
         model = system.model_options.get("paper", {})
         training = system.training_options.get("paper", {})
         if self.preset != "paper":
@@ -336,7 +237,7 @@ class BenchmarkConfig:
         )
 
     def quick(self) -> "BenchmarkConfig":
-        """Make everything so small that it runs in a minute, to see that it runs."""
+        """Return a benchmark so small that it runs in a minute, to try it out."""
         return replace(
             self,
             folds=min(self.folds, 2),

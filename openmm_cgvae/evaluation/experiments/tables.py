@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from openmm_cgvae._runtime.atomic_files import written_whole
-from openmm_cgvae.evaluation.experiments.plan import DEFAULT_MAPPING, SYSTEMS
+from openmm_cgvae.evaluation.experiments.benchmark_systems import BENCHMARK_SYSTEMS
+from openmm_cgvae.evaluation.experiments.plan import DEFAULT_MAPPING
 from openmm_cgvae.evaluation.experiments.results import over_folds, printed
 from openmm_cgvae.metrics.vocabulary import ATOMS, METRICS, RECONSTRUCTIONS, Metric
 
@@ -85,7 +86,7 @@ def tables(results: list[dict]) -> str:
 def _title(
     system: str, mapping: str, split: str, init: float, group: pd.DataFrame
 ) -> str:
-    own = SYSTEMS[system].mappings
+    own = BENCHMARK_SYSTEMS[system].mappings
     beads = sorted(group["n_beads"].unique())
     how = (
         ", ".join(f"{own.get(n, mapping)} (N = {n})" for n in beads)

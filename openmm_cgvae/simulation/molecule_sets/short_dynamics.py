@@ -1,10 +1,12 @@
 """A few frames of one molecule by molecular dynamics, sound ones only."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from openmm import app, unit
 
+from openmm_cgvae._runtime.records import CountOrZero, Limits, Record
 from openmm_cgvae.simulation.molecule_sets.stereochemistry import (
     Problem,
     StereochemistryCheck,
@@ -17,9 +19,11 @@ __all__ = ["Dynamics", "SampledFrames", "sample_frames"]
 # Molecules of which more is dropped than this have something wrong with them.
 SMALLEST_SHARE = 1 / 6
 
+_Time = Annotated[float, Limits(least=TIMESTEP_FS / 1000, unit="ps", advice="try 1")]
+
 
 @dataclass(frozen=True, kw_only=True)
-class Dynamics:
+class Dynamics(Record):
     """How long a molecule is minimised and simulated.
 
     Parameters
@@ -39,23 +43,10 @@ class Dynamics:
         If a setting is impossible.
     """
 
-    minimiser_iterations: int
-    equilibration_ps: float
-    interval_ps: float
-    n_frames: int
-
-    def __post_init__(self) -> None:  # noqa: D105
-        if self.n_frames < 1:
-            raise ValueError(
-                f"`n_frames` is {self.n_frames} but must be at least 1; ask for more"
-            )
-        for name in ("equilibration_ps", "interval_ps"):
-            time = getattr(self, name)
-            if not TIMESTEP_FS / 1000 <= time < np.inf:
-                raise ValueError(
-                    f"`{name}` is {time} but must be at least the time step, "
-                    f"{TIMESTEP_FS / 1000} ps; try 1"
-                )
+    minimiser_iterations: CountOrZero
+    equilibration_ps: _Time
+    interval_ps: _Time
+    n_frames: Annotated[int, Limits(least=1, advice="ask for more")]
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,16 +2,45 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import openmm
 
+from openmm_cgvae._runtime.records import Limits, Record
 from openmm_cgvae.simulation.reference.dynamics import TIMESTEP_FS
 from openmm_cgvae.simulation.reference.systems import system_named
 
+__all__ = ["SimulationConfig"]
+
+_Kelvin = Annotated[
+    float, Limits(positive=True, unit="K", advice="300 is room temperature")
+]
+
+
+def _check_interval(interval_ps: float) -> None:
+    steps = interval_ps * 1000 / TIMESTEP_FS
+    if steps < 1 or abs(steps - round(steps)) > 1e-6:
+        raise ValueError(
+            f"`interval_ps` is {interval_ps} but must be a positive multiple of the "
+            f"time step, {TIMESTEP_FS / 1000} ps; try a round number of ps"
+        )
+
+
+def _check_platform(platform: str) -> None:
+    platforms = [
+        openmm.Platform.getPlatform(index).getName()
+        for index in range(openmm.Platform.getNumPlatforms())
+    ]
+    if platform not in platforms:
+        raise ValueError(
+            f"`platform` is {platform!r} but this OpenMM has only "
+            f"{', '.join(platforms)}; choose one of these"
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
-class SimulationConfig:
+class SimulationConfig(Record):
     """All that decides what a simulation gives.
 
     Parameters
@@ -46,46 +75,26 @@ class SimulationConfig:
     (3, 3, 2, 2)
     """
 
-    system: str
-    n_frames: int
-    interval_ps: float
-    temperature: Sequence[float]
-    n_walkers: int
-    seed: int
-    platform: str
+    system: Annotated[str, system_named]
+    n_frames: Annotated[
+        int, Limits(least=1, advice="every walker needs a frame, so ask for more")
+    ]
+    interval_ps: Annotated[float, Limits(unit="ps"), _check_interval]
+    temperature: Sequence[_Kelvin]
+    n_walkers: Annotated[int, Limits(least=1, advice="ask for one walker or more")]
+    seed: Annotated[int, Limits(least=0, advice="choose another seed")]
+    platform: Annotated[str, _check_platform]
 
-    def __post_init__(self) -> None:  # noqa: D105
-        system_named(self.system)
-        for name, least, advice in (
-            ("n_walkers", 1, "ask for one walker or more"),
-            ("n_frames", self.n_walkers, "every walker needs a frame, so ask for more"),
-            ("seed", 0, "choose another seed"),
-        ):
-            if getattr(self, name) < least:
-                raise ValueError(
-                    f"`{name}` is {getattr(self, name)} but must be at least {least}; "
-                    f"{advice}"
-                )
-        steps = self.interval_ps * 1000 / TIMESTEP_FS
-        if not 1 <= steps < np.inf or abs(steps - round(steps)) > 1e-6:
+    def _check_together(self) -> None:
+        if not self.temperature:
             raise ValueError(
-                f"`interval_ps` is {self.interval_ps} but must be a positive multiple "
-                f"of the time step, {TIMESTEP_FS / 1000} ps; try a round number of ps"
+                "`temperature` is empty but must be a positive number of kelvin, or "
+                "several; 300 is room temperature"
             )
-        wrong = [kelvin for kelvin in self.temperature if not 0 < kelvin < np.inf]
-        if wrong or not self.temperature:
+        if self.n_frames < self.n_walkers:
             raise ValueError(
-                f"`temperature` is {wrong[0] if wrong else 'empty'} but must be a "
-                "positive number of kelvin, or several; 300 is room temperature"
-            )
-        platforms = [
-            openmm.Platform.getPlatform(index).getName()
-            for index in range(openmm.Platform.getNumPlatforms())
-        ]
-        if self.platform not in platforms:
-            raise ValueError(
-                f"`platform` is {self.platform!r} but this OpenMM has only "
-                f"{', '.join(platforms)}; choose one of these"
+                f"`n_frames` is {self.n_frames} but must be at least "
+                f"{self.n_walkers}; every walker needs a frame, so ask for more"
             )
 
     @property
@@ -96,16 +105,16 @@ class SimulationConfig:
     @property
     def frames_of_walker(self) -> tuple[int, ...]:
         """Number of frames of each walker."""
-        share, rest = divmod(self.n_frames, self.n_walkers)
-        return tuple(share + (walker < rest) for walker in range(self.n_walkers))
+        n_each, rest = divmod(self.n_frames, self.n_walkers)
+        return tuple(n_each + (walker < rest) for walker in range(self.n_walkers))
 
     def temperature_of_walker(self, walker: int) -> float:
-        """Tell a walker's temperature [K]."""
+        """Return a walker's temperature [K]."""
         n_rounds = walker // len(system_named(self.system).starts)
         return self.temperature[n_rounds % len(self.temperature)]
 
     def seeds(self, walker: int) -> tuple[int, int]:
-        """Draw a walker's seeds for its velocities and its thermostat."""
+        """Compute a walker's seeds for its velocities and its thermostat."""
         words = np.random.SeedSequence([self.seed, walker]).generate_state(2)
         # OpenMM wants positive 32-bit integers and takes 0 as "any".
         return int(words[0] >> 1) or 1, int(words[1] >> 1) or 1

@@ -1,12 +1,13 @@
 """Solvation: water and ions around a structure, added by OpenMM's Modeller."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import openmm
 from openmm import app, unit
 
+from openmm_cgvae._runtime.records import Choices, Limits, Record
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.structures.openmm_bridge import (
     ForceFieldLike,
@@ -27,13 +28,13 @@ BOX_SHAPES = ("cube", "dodecahedron", "octahedron")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Solvent:
+class Solvent(Record):
     """What a structure is put into.
 
     Parameters
     ----------
     padding : float
-        Least distance between the structure and its next image [Angstrom]. A
+        Least distance between the structure and its next image [Å]. A
         structure with a box keeps that and needs no padding.
     ionic_strength : float
         Concentration of salt on top of the ions that make the whole neutral
@@ -57,29 +58,14 @@ class Solvent:
     10.0
     """
 
-    padding: float = 10.0
-    ionic_strength: float = 0.0
-    water: str = "tip3p"
-    shape: str = "cube"
+    padding: Annotated[
+        float, Limits(positive=True, unit="Å", advice="10 Å is usual")
+    ] = 10.0
+    ionic_strength: Annotated[float, Limits(least=0, unit="mol/l")] = 0.0
+    water: Annotated[str, Choices(WATER_MODELS)] = "tip3p"
+    shape: Annotated[str, Choices(BOX_SHAPES)] = "cube"
     positive_ion: str = "Na+"
     negative_ion: str = "Cl-"
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be."""
-        if not 0 < self.padding < np.inf:
-            raise ValueError(
-                f"`padding` is {self.padding} A but must be positive; 10 is usual"
-            )
-        if not 0 <= self.ionic_strength < np.inf:
-            raise ValueError(
-                f"`ionic_strength` is {self.ionic_strength} mol/l but must be 0 or more"
-            )
-        for name, known in (("water", WATER_MODELS), ("shape", BOX_SHAPES)):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"`{name}` is {getattr(self, name)!r} but must be one of "
-                    f"{', '.join(map(repr, known))}"
-                )
 
 
 @dataclass(frozen=True, eq=False)

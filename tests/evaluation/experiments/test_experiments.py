@@ -14,8 +14,9 @@ from openmm_cgvae.evaluation.evaluation import Evaluation
 from openmm_cgvae.evaluation.experiments import BenchmarkConfig, printed, run_benchmark
 from openmm_cgvae.evaluation.experiments import mappings as beads
 from openmm_cgvae.evaluation.experiments import run as running
+from openmm_cgvae.evaluation.experiments.benchmark_systems import BENCHMARK_SYSTEMS
 from openmm_cgvae.evaluation.experiments.mappings import joined_residues, make_mapping
-from openmm_cgvae.evaluation.experiments.plan import N_FOLDS, SYSTEMS, Cell
+from openmm_cgvae.evaluation.experiments.plan import N_FOLDS, Cell
 from openmm_cgvae.evaluation.experiments.results import over_folds, read_results
 from openmm_cgvae.evaluation.experiments.run import frames_in_order
 from openmm_cgvae.evaluation.experiments.tables import tables
@@ -93,7 +94,7 @@ def test_names_of_all_kinds_of_cells_differ():
 
 
 @pytest.mark.parametrize("preset", ["fast", "paper"])
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", BENCHMARK_SYSTEMS)
 @pytest.mark.parametrize("model", ["cgvae", "auto-encoder", "linear", "mlp"])
 def test_options_are_those_of_train(system, model, preset):
     config = BenchmarkConfig(
@@ -116,7 +117,7 @@ def test_options_are_those_of_train(system, model, preset):
             assert training.kl_weight == (0.5 if model == "cgvae" else 0.0)
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", BENCHMARK_SYSTEMS)
 @pytest.mark.parametrize("preset", ["fast", "paper"])
 def test_the_published_recipe_has_the_printed_forms_and_objective(system, preset):
     config = BenchmarkConfig(
@@ -255,11 +256,11 @@ def test_a_random_split_holds_out_frames_here_and_there():
 
 
 def test_all_that_the_paper_prints_is_there():
-    for system in SYSTEMS:
+    for system in BENCHMARK_SYSTEMS:
         table = printed(system)
         assert set(table["model"]) == {"cgvae", "linear", "mlp"}
-        assert set(table["n_beads"]) == set(SYSTEMS[system].mappings)
-        assert len(table) == 3 * 8 * len(SYSTEMS[system].mappings)
+        assert set(table["n_beads"]) == set(BENCHMARK_SYSTEMS[system].mappings)
+        assert len(table) == 3 * 8 * len(BENCHMARK_SYSTEMS[system].mappings)
         assert set(table["quantity"]) <= {field.name for field in fields(Evaluation)}
         assert np.isfinite(table[["value", "error"]].to_numpy()).all()
 

@@ -269,13 +269,15 @@ def test_chignolin_runs_stably(tmp_path):
     ("changes", "message"),
     [
         ({"system": "water"}, "`system` is 'water' but only 'alanine-dipeptide' and"),
-        ({"n_frames": 0}, "`n_frames` is 0 but must be at least 3; every walker"),
+        ({"n_frames": 0}, "`n_frames` is 0 but must be at least 1; every walker"),
+        ({"n_frames": 2}, "`n_frames` is 2 but must be at least 3; every walker"),
         ({"n_walkers": 0}, "`n_walkers` is 0 but must be at least 1; ask"),
         ({"seed": -1}, "`seed` is -1 but must be at least 0; choose"),
         ({"interval_ps": 0.0}, "`interval_ps` is 0.0 but must be a positive multiple"),
         ({"interval_ps": 0.005}, "`interval_ps` is 0.005 but must be a positive"),
         ({"interval_ps": float("nan")}, "`interval_ps` is nan but must be"),
-        ({"temperature": [0.0]}, "`temperature` is 0.0 but must be a positive number"),
+        ({"temperature": [0.0]}, "`temperature` is 0.0 but must be positive; 300"),
+        ({"temperature": []}, "`temperature` is empty but must be a positive number"),
         ({"platform": "Abacus"}, "`platform` is 'Abacus' but this OpenMM has only"),
     ],
 )

@@ -143,9 +143,12 @@ def test_water_has_no_weight_in_a_bead():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"padding": 0.0}, "`padding` is 0.0 A but must be positive"),
-        ({"padding": float("nan")}, "`padding` is nan A but must"),
-        ({"ionic_strength": -1.0}, "`ionic_strength` is -1.0 mol/l but must be 0"),
+        ({"padding": 0.0}, "`padding` is 0.0 but must be positive; 10 Å is usual"),
+        ({"padding": float("nan")}, "`padding` is nan but must be a number"),
+        (
+            {"ionic_strength": -1.0},
+            "`ionic_strength` is -1.0 but must be at least 0 m",
+        ),
         ({"water": "wine"}, "`water` is 'wine' but must be one of 'tip3p'"),
         ({"shape": "ball"}, "`shape` is 'ball' but must be one of 'cube'"),
     ],
