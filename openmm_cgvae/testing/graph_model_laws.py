@@ -45,7 +45,7 @@ class GraphModelLaws(ModelLaws):
     >>> from openmm_cgvae.testing import toy_model
     >>> class TestSmallCGVAE(GraphModelLaws):
     ...     @pytest.fixture
-    ...     def model(self, double_precision):
+    ...     def model(self):
     ...         return toy_model(encoder="signed")
     """
 

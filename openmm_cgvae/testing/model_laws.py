@@ -146,9 +146,9 @@ def assert_finite_gradients(model: Model, batch: GraphBatch, beads: Tensor) -> N
 class ModelLaws:
     """Laws that every `Model` obeys; inherit them in a test class.
 
-    The class has to have a fixture ``model``, made in float64 (ask for the fixture
-    ``double_precision`` of this class where the fixture is not of the same scope).
-    Everything is asked of the molecule that the model was made for.
+    The class has to have a fixture ``model`` of function scope; it is made, and all
+    is computed, in float64 and with a seed of its own. Laws are about frames of the
+    molecule that the model is for.
 
     Attributes
     ----------
@@ -164,7 +164,7 @@ class ModelLaws:
     ...     claims_reflection = True
     ...
     ...     @pytest.fixture
-    ...     def model(self, double_precision):
+    ...     def model(self):
     ...         return LinearMap(toy_config(model="linear"), VOCABULARY, MOLECULE)
     """
 

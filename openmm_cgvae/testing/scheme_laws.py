@@ -97,7 +97,8 @@ class SchemeLaws:
         self, scheme: Callable[[Any], Mapping], mapping: Mapping, group: Any
     ) -> None:
         """The same atoms have the same mapping again."""
-        assert scheme(group) == mapping
+        if scheme(group) != mapping:
+            raise AssertionError("the scheme makes another mapping of the same atoms")
 
     def test_a_mapping_survives_being_written(self, mapping: Mapping) -> None:
         """Written as JSON types and read, it is the same."""

@@ -23,7 +23,7 @@ class TestRuns(SchemeLaws):
 
 class TestOutOfPlane(ModelLaws):
     @pytest.fixture
-    def model(self, double_precision):  # noqa: ARG002
+    def model(self):
         return OutOfPlane(toy_config(), VOCABULARY, MOLECULE)
 
     def test_parity_is_broken(self, model, batch):
