@@ -67,7 +67,7 @@ class Autoencoder(nn.Module):
             self.log_noise = nn.Parameter(torch.full((n_types,), -1.2))
 
     def _share_networks(self, other: "Autoencoder") -> None:
-        """Take the networks of another auto-encoder, not copies of them."""
+        """Use the networks of another auto-encoder, not copies of them."""
         self.encoder, self.prior = other.encoder, other.prior
         self.decoder, self.entry = other.decoder, other.entry
         if self.config.likelihood == "learned":

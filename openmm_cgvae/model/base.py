@@ -13,7 +13,7 @@ from openmm_cgvae.model.gaussian import Gaussian
 from openmm_cgvae.model.graphs import GraphBatch, MoleculeGraph
 from openmm_cgvae.molecules import AtomTable
 
-__all__ = ["Model", "Molecule", "Reconstruction"]
+__all__ = ["BEADS_PER_BATCH", "Model", "Molecule", "Reconstruction"]
 
 # What is decoded at once should stay in the cache of a core, and calls should not cost
 # more than what is done in them: measured, see docs/speed.md.

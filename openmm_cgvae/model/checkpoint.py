@@ -27,14 +27,7 @@ from openmm_cgvae.model import (
 )
 from openmm_cgvae.molecules import AtomTable
 
-__all__ = [
-    "FORMAT",
-    "HEADER_KEY",
-    "SUFFIX",
-    "load_file",
-    "read_header",
-    "save_model",
-]
+__all__ = ["FORMAT", "HEADER_KEY", "SUFFIX", "load_file", "read_header", "save_model"]
 
 FORMAT = 1
 HEADER_KEY = "openmm_cgvae"
@@ -266,6 +259,7 @@ def _digest_of(tensors: dict[str, torch.Tensor]) -> str:
 def _what_it_is_for(model: Model | TransferableModel) -> dict[str, Any]:
     """Describe the molecule of a model, or the beads and types of one for many."""
     if isinstance(model, TransferableModel):
+        # The words of format 1, which files of any version are read by.
         known = {
             "beads": model.bead_family,
             "pairs": model.geometry.pairs,

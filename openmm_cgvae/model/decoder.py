@@ -19,8 +19,8 @@ from openmm_cgvae.model.layers.messages import (
     EquivariantUpdate,
     InvariantMessage,
     filter_matrix,
+    hidden_and_last_layer,
     mlp,
-    opened,
 )
 from openmm_cgvae.model.layers.neighbour_sums import Neighbourhood, bead_graph
 from openmm_cgvae.model.layers.oriented_messages import (
@@ -28,6 +28,8 @@ from openmm_cgvae.model.layers.oriented_messages import (
     bead_graph_for,
     scalar_message,
 )
+
+__all__ = ["BondedFrameDecoder", "LocalFrameDecoder", "VectorDecoder", "place_atoms"]
 
 
 class VectorDecoder(nn.Module):
@@ -62,7 +64,7 @@ class VectorDecoder(nn.Module):
         latents: Float[Tensor, "n_beads n_channels"],
         edges: Neighbourhood | None = None,
     ) -> Float[Tensor, "n_beads 3 n_channels"]:
-        """Give the vector channels of every bead.
+        """Compute the vector channels of every bead.
 
         Parameters
         ----------
@@ -76,7 +78,7 @@ class VectorDecoder(nn.Module):
         Returns
         -------
         Tensor, shape (n_beads, 3, n_channels)
-            Vectors V [A].
+            Vectors V [Å].
         """
         edges = edges or bead_graph(batch, self.basis)
         scalars = latents
@@ -110,9 +112,10 @@ class LocalFrameDecoder(nn.Module):
 
     Scalar messages between beads give each bead its features; pairs of learned sums
     of directions, made orthonormal, give it frames; a network gives the coordinates
-    of every channel in each frame. The third axis is a cross product, so the frames
-    are handed. Where all directions of a bead are parallel a frame has no second
-    axis: its coordinates along it fade to zero instead of jumping.
+    of every channel in each frame. The third axis is a cross product, so the frames of
+    a mirror image are not mirror images of the frames. Where all directions of a bead
+    are parallel a frame has no second axis: its coordinates along it fade to zero
+    instead of jumping.
 
     Parameters
     ----------
@@ -147,13 +150,14 @@ class LocalFrameDecoder(nn.Module):
         latents: Float[Tensor, "n_beads n_channels"],
         edges: Neighbourhood | None = None,
     ) -> Float[Tensor, "n_beads 3 n_read"]:
-        """Give the vector channels that atoms read; see `VectorDecoder.forward`."""
+        """Compute the vector channels that atoms read; see `VectorDecoder.forward`."""
         edges = edges or bead_graph(batch, self.basis)
         scalars = latents
         for message, update in zip(self.messages, self.updates, strict=True):
             received = message(edges, scalars)
             scalars = scalars + update(torch.cat([scalars, received], -1))
         filters = edges.prepared(self.axis_filters)
+        # [n, 3, 2 g]: two vectors for each of g frames.
         axes = edges.filtered_directions(filters, self.axis_senders(scalars))
         frames = orthonormal(*axes.chunk(2, -1)).flatten(2)  # [n, 3, axis * g]
         n_axes = frames.shape[-1]
@@ -164,7 +168,7 @@ class BondedFrameDecoder(nn.Module):
     """A decoder that places atoms in the frames a bead's bonds give it.
 
     Like the local-frame decoder, but the frames are no matter of learning: see
-    `bead_frames.LocalFrames`. An encoder that describes the atoms in the same frames
+    `bonded_frames.LocalFrames`. An encoder that describes the atoms in the same frames
     leaves little to learn but the shapes of the beads.
 
     Parameters
@@ -198,7 +202,7 @@ class BondedFrameDecoder(nn.Module):
         latents: Float[Tensor, "n_beads n_channels"],
         edges: BeadGraph | None = None,
     ) -> Float[Tensor, "n_beads 3 n_read"]:
-        """Give the vector channels that atoms read; see `VectorDecoder.forward`."""
+        """Compute the vector channels that atoms read; see `VectorDecoder.forward`."""
         edges = edges or bead_graph_for(self.messages_form, batch, self.basis)
         frames = LocalFrames.of(batch)
         scalars = latents + self.features(batch, frames)
@@ -214,9 +218,10 @@ def _coordinates(
     n_axes: int,
     batch: GraphBatch,
 ) -> Float[Tensor, "n_beads n_axes n_read"]:
-    """Give the coordinates of the channels that atoms read, of most only a few."""
-    hidden, last = opened(network, scalars)
+    """Compute the coordinates of the channels that atoms read, of most only a few."""
+    hidden, last = hidden_and_last_layer(network, scalars)
     n_read = batch.largest_bead
+    # Of the last layer, [n_axes * n_channels, n_hidden], only channels that are read.
     weight, bias = (
         parameter.unflatten(0, (n_axes, -1))[:, :n_read].flatten(0, 1)
         for parameter in (last.weight, last.bias)
@@ -243,9 +248,9 @@ def place_atoms(
     Parameters
     ----------
     bead_vectors : Tensor, shape (n_beads, 3, n_channels)
-        Vectors V [A].
+        Vectors V [Å].
     bead_positions : Tensor, shape (n_beads, 3)
-        Bead centres X [A].
+        Bead centres X [Å].
     bead_of_atom, channel_of_atom : Tensor of int, shape (n_atoms,)
         Bead m(i) of each atom and its rank c(i) there.
     weights : Tensor, shape (n_atoms,)
@@ -254,7 +259,7 @@ def place_atoms(
     Returns
     -------
     Tensor, shape (n_atoms, 3)
-        Atom positions [A].
+        Atom positions [Å].
 
     References
     ----------
@@ -272,7 +277,8 @@ def place_atoms(
     >>> atoms[:, 0].tolist()
     [11.5, 8.5]
     """
-    # Rows are faster to take, and to put back, than places along the last axis.
+    # [bead, 3, channel] -> [bead * channel, 3]: rows are faster to take, and to put
+    # back, than places along the last axis.
     rows = bead_vectors.mT.flatten(0, 1)
     place = bead_of_atom * bead_vectors.shape[-1] + channel_of_atom
     displacements = rows.index_select(0, place)

@@ -19,8 +19,8 @@ from openmm_cgvae.model.layers.messages import (
     SMALLEST_SQUARE,
     InvariantMessage,
     filter_matrix,
+    gathered_rows,
     mlp,
-    rows,
 )
 from openmm_cgvae.model.layers.neighbour_sums import (
     Neighbourhood,
@@ -28,6 +28,8 @@ from openmm_cgvae.model.layers.neighbour_sums import (
     neighbourhood,
 )
 from openmm_cgvae.model.layers.oriented_messages import BeadGraph
+
+__all__ = ["BondedFrameEncoder", "DistanceEncoder", "SignedEncoder"]
 
 
 class DistanceEncoder(nn.Module):
@@ -69,7 +71,7 @@ class DistanceEncoder(nn.Module):
     def forward(
         self, batch: GraphBatch, edges: Neighbourhood | None = None
     ) -> Gaussian:
-        """Give the posterior of the latents.
+        """Compute the posterior of the latents.
 
         Parameters
         ----------
@@ -103,8 +105,9 @@ class DistanceEncoder(nn.Module):
             self.bead_messages,
             strict=True,
         ):
-            heard = atom_message(atom_edges, scalars, types)
-            scalars, types = rows(scalars, types) + heard, None
+            received = atom_message(atom_edges, scalars, types)
+            # [n_types, c] before the first layer, [n_atoms, c] after it.
+            scalars, types = gathered_rows(scalars, types) + received, None
             messages = (pool_basis @ filters) * network(scalars)
             pooled = beads.index_add(
                 0, batch.bead_of_atom, messages / self.config.pool_degree
@@ -116,7 +119,7 @@ class DistanceEncoder(nn.Module):
 
 
 class SignedEncoder(nn.Module):
-    r"""An encoder that knows left from right.
+    r"""An encoder that knows a structure from its mirror image.
 
     Each bead sums its atoms' displacements with learned coefficients of the atom
     types, :math:`U_I = \sum_i a_i (x_i - X_I)`, and compares them with three learned
@@ -152,7 +155,7 @@ class SignedEncoder(nn.Module):
     def forward(
         self, batch: GraphBatch, edges: Neighbourhood | None = None
     ) -> Gaussian:
-        """Give the posterior of the latents; see `DistanceEncoder.forward`."""
+        """Compute the posterior of the latents; see `DistanceEncoder.forward`."""
         bead_edges = edges or bead_graph(batch, self.bead_basis)
         scalars = self.network(self._invariants(batch, bead_edges))
         for message in self.bead_messages:
@@ -165,11 +168,13 @@ class SignedEncoder(nn.Module):
         n_channels = self.config.n_channels
         relative = _atom_positions(batch) - batch.bead_positions[batch.bead_of_atom]
         weights = self.embedding.weight / self.config.pool_degree
-        inner = embedded_sum(relative, weights, batch)
+        inner = embedded_sum(relative, weights, batch)  # U: [n, 3, c]
         ones = inner.new_ones(batch.n_beads, 2 * n_channels)
         filters = edges.prepared(self.axis_filters)
+        # [n, 3, 2 c] -> the axes B1 and B2, each [n, 3, c].
         first, second = edges.filtered_directions(filters, ones).chunk(2, -1)
         third = cross_product(first, second)
+        # Over the components: four invariants of each channel, [n, 4 c] in the end.
         products = [(inner * axis).sum(1) for axis in (first, second, third)]
         return torch.cat(
             [*products, torch.sqrt((inner * inner).sum(1) + SMALLEST_SQUARE)], -1
@@ -181,7 +186,7 @@ class BondedFrameEncoder(nn.Module):
 
     Like the signed encoder, with the products
     :math:`\langle U_I, e \rangle` of the sums of displacements with the axes of the
-    frames of `bead_frames.LocalFrames`, which the decoder and the prior know too.
+    frames of `bonded_frames.LocalFrames`, which the decoder and the prior know too.
 
     Parameters
     ----------
@@ -201,12 +206,13 @@ class BondedFrameEncoder(nn.Module):
         self.head = GaussianHead(config.n_channels, config.latents_of_bead)
 
     def forward(self, batch: GraphBatch, edges: BeadGraph | None = None) -> Gaussian:
-        """Give the posterior of the latents; see `DistanceEncoder.forward`."""
+        """Compute the posterior of the latents; see `DistanceEncoder.forward`."""
         del edges
         frames = LocalFrames.of(batch)
         relative = _atom_positions(batch) - batch.bead_positions[batch.bead_of_atom]
         inner = embedded_sum(relative, self.embedding.weight / self.pool_degree, batch)
         lengths = torch.sqrt((inner * inner).sum(1) + SMALLEST_SQUARE)
+        # [n, axis, 3] @ [n, 3, c]: coordinates in all frames, flat.
         products = (frames.axes.mT @ inner).flatten(1)
         seen = [products, lengths, self.features(batch, frames)]
         return self.head(self.network(torch.cat(seen, -1)))

@@ -12,6 +12,8 @@ from openmm_cgvae.model.gaussian import Gaussian
 from openmm_cgvae.model.layers.messages import InvariantMessage, mlp
 from openmm_cgvae.model.layers.neighbour_sums import Neighbourhood
 
+__all__ = ["Coupling", "FlowDistribution"]
+
 LARGEST_LOG_SCALE = 2.0  # of one layer; keeps the inverse well conditioned
 
 
@@ -52,7 +54,7 @@ class Coupling(nn.Module):
     def forward(
         self, latents: Tensor, features: Tensor, edges: Neighbourhood
     ) -> tuple[Tensor, Tensor]:
-        """Take latents one layer towards the Gaussian; also log det of each bead."""
+        """Compute latents one layer nearer to the Gaussian; also log det by bead."""
         kept, moved = self._halves(latents)
         log_scale, shift = self._motion(kept, features, edges)
         moved = (moved - shift) * torch.exp(-log_scale)
@@ -61,7 +63,7 @@ class Coupling(nn.Module):
     def inverse(
         self, latents: Tensor, features: Tensor, edges: Neighbourhood
     ) -> Tensor:
-        """Take latents one layer away from the Gaussian."""
+        """Compute latents one layer farther from the Gaussian."""
         kept, moved = self._halves(latents)
         log_scale, shift = self._motion(kept, features, edges)
         return self._joined(kept, moved * torch.exp(log_scale) + shift)
@@ -105,7 +107,7 @@ class FlowDistribution:
     edges: Neighbourhood
 
     def draw(self, noise: Float[Tensor, "n_beads n_latents"]) -> Tensor:
-        """Turn standard normal noise into a sample."""
+        """Compute a sample from standard normal noise."""
         latents = self.base.draw(noise)
         for layer in reversed(self.layers):
             latents = layer.inverse(latents, self.features, self.edges)
@@ -114,7 +116,7 @@ class FlowDistribution:
     def log_density(
         self, latents: Float[Tensor, "n_beads n_latents"]
     ) -> Float[Tensor, " n_beads"]:
-        """Give the logarithm of the density of the latents, bead by bead."""
+        """Compute the logarithm of the density of the latents, bead by bead."""
         total = latents.new_zeros(len(latents))
         for layer in self.layers:
             latents, log_det = layer(latents, self.features, self.edges)

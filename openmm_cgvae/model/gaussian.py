@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from openmm_cgvae.model.layers.messages import mlp
 
+__all__ = ["Gaussian", "GaussianHead"]
+
 SMALLEST_STD = 1e-6
 
 
@@ -26,13 +28,13 @@ class Gaussian:
     std: Float[Tensor, "n_beads n_latents"]
 
     def draw(self, noise: Float[Tensor, "n_beads n_latents"]) -> Tensor:
-        """Turn standard normal noise into a sample."""
+        """Compute a sample from standard normal noise."""
         return self.mean + self.std * noise
 
     def log_density(
         self, latents: Float[Tensor, "n_beads n_latents"]
     ) -> Float[Tensor, " n_beads"]:
-        """Give the logarithm of the density of latents, summed over channels."""
+        """Compute the logarithm of the density of latents, summed over channels."""
         scaled = (latents - self.mean) / self.std
         constant = 0.5 * math.log(2 * math.pi)
         return (-0.5 * scaled**2 - torch.log(self.std) - constant).sum(-1)
@@ -53,6 +55,6 @@ class GaussianHead(nn.Module):
         self.log_variance = mlp(n_channels, n_channels, n_latents)
 
     def forward(self, features: Float[Tensor, "n_beads n_channels"]) -> Gaussian:
-        """Give the distribution."""
+        """Compute the distribution."""
         std = SMALLEST_STD + torch.exp(0.5 * self.log_variance(features))
         return Gaussian(self.mean(features), std)

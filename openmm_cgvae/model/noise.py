@@ -10,6 +10,17 @@ from typing import SupportsIndex
 import numpy as np
 import torch
 
+__all__ = [
+    "N_SEEDS",
+    "checked_seed",
+    "correlated_noise",
+    "correlation_weights",
+    "molecule_seeds",
+    "normal_noise",
+    "random_bits",
+    "seed_or_new",
+]
+
 N_SEEDS = 2**63
 
 # Constants of the SplitMix64 generator (Steele, Lea and Flood, OOPSLA 2014).
@@ -27,7 +38,7 @@ def random_bits(
     copies: np.ndarray,
     n_values: int,
 ) -> np.ndarray:
-    """Give random bits that depend on seed, frame and copy alone.
+    """Return random bits that depend on seed, frame and copy alone.
 
     A counter is mixed instead of a state being advanced, so all frames are drawn at
     once and in any order.
@@ -67,7 +78,7 @@ def normal_noise(
     copies: np.ndarray,
     shape: tuple[int, ...],
 ) -> np.ndarray:
-    """Give standard normal noise that depends on seed, frame and copy alone.
+    """Return standard normal noise that depends on seed, frame and copy alone.
 
     Parameters
     ----------
@@ -96,7 +107,7 @@ def normal_noise(
 
 
 def molecule_seeds(seed: int, n_molecules: int) -> np.ndarray:
-    """Give every molecule a seed of its own; the first keeps the one given.
+    """Return a seed for every molecule; that of the first is the one given.
 
     Parameters
     ----------
@@ -132,7 +143,7 @@ def correlated_noise(
     shape: tuple[int, ...],
     correlation: float,
 ) -> np.ndarray:
-    r"""Give standard normal noise that changes slowly from frame to frame.
+    r"""Return standard normal noise that changes slowly from frame to frame.
 
     The noise of frame :math:`t` is a sum of independent noises,
 
@@ -200,7 +211,7 @@ def correlated_noise(
 
 
 def correlation_weights(correlation: float) -> np.ndarray:
-    """Give the weights of earlier noises in correlated noise, the latest first.
+    """Compute the weights of earlier noises in correlated noise, the latest first.
 
     Parameters
     ----------
@@ -234,7 +245,7 @@ def correlation_weights(correlation: float) -> np.ndarray:
 
 
 def _mixed(bits: np.ndarray) -> np.ndarray:
-    """Mix bits in place, and give them back."""
+    """Return bits, mixed in place."""
     shifted = bits >> np.uint64(30)
     bits ^= shifted
     bits *= MIX_1
@@ -245,7 +256,7 @@ def _mixed(bits: np.ndarray) -> np.ndarray:
 
 
 def checked_seed(seed: SupportsIndex) -> int:
-    """Give a seed as an int, or refuse it.
+    """Return a seed as an int, or refuse it.
 
     Parameters
     ----------
@@ -274,7 +285,7 @@ def checked_seed(seed: SupportsIndex) -> int:
 
 
 def seed_or_new(seed: int | None) -> int:
-    """Give a seed, drawing a new one for None.
+    """Return a seed, drawing a new one for None.
 
     Parameters
     ----------

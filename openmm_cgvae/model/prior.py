@@ -20,6 +20,8 @@ from openmm_cgvae.model.layers.oriented_messages import (
     scalar_message,
 )
 
+__all__ = ["Prior"]
+
 
 class Prior(nn.Module):
     """The prior of the paper (section 4.2, appendix E.1).
@@ -27,7 +29,7 @@ class Prior(nn.Module):
     A bead starts as the sum of the embeddings of its atoms' types, so it knows what
     it is made of but not where its atoms are. Distances between beads are the same
     in the mirror image; with ``prior_input="bonded_frames"`` a bead knows from the
-    start where the beads are that it is bonded to, and their hand.
+    start where the beads are that it is bonded to, which differs in the mirror image.
 
     Parameters
     ----------
@@ -65,7 +67,7 @@ class Prior(nn.Module):
     def forward(
         self, batch: GraphBatch, edges: BeadGraph | None = None
     ) -> Gaussian | FlowDistribution:
-        """Give the prior of the latents.
+        """Compute the prior of the latents.
 
         Parameters
         ----------
@@ -87,7 +89,7 @@ class Prior(nn.Module):
         return FlowDistribution(base, list(self.flow), features, edges)  # type: ignore[arg-type]
 
     def gaussian(self, batch: GraphBatch, edges: BeadGraph | None = None) -> Gaussian:
-        """Give the Gaussian of the prior, without a flow on top of it.
+        """Compute the Gaussian of the prior, without a flow on top of it.
 
         Parameters
         ----------
@@ -111,8 +113,8 @@ class Prior(nn.Module):
         else:
             scalars = self.features(batch, LocalFrames.of(batch))
         for layer, message in enumerate(self.messages):
-            heard = message(edges, scalars)
+            received = message(edges, scalars)
             if self.config.messages == "oriented":
-                heard = self.updates[layer](torch.cat([scalars, heard], -1))
-            scalars = scalars + heard
+                received = self.updates[layer](torch.cat([scalars, received], -1))
+            scalars = scalars + received
         return scalars

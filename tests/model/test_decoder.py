@@ -48,7 +48,7 @@ class TestVectorDecoder:
         )
         module = VectorDecoder(config)
         batch, (_, beads) = leaves_of(toy_batch(toy_molecule(ASSIGNMENTS[n_beads])))
-        latents = toy_noise(batch, n_channels=2).requires_grad_()
+        latents = toy_noise(batch, n_latents=2).requires_grad_()
         expected = stacked(equations.decoder(module, list(beads), latents))
         leaves = [beads, latents, *module.parameters()]
         for layout in (batch, as_edge_lists(batch)):

@@ -1,4 +1,4 @@
-"""GraphBatch: any number of molecules, of any kinds, as one set of flat tensors."""
+"""GraphBatch: any number of any molecules as one set of flat tensors."""
 
 from openmm_cgvae.model.graphs.atom_types import atom_types_of
 from openmm_cgvae.model.graphs.batch import GraphBatch, MoleculeGraph, collate

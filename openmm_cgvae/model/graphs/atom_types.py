@@ -2,9 +2,11 @@
 
 from openmm_cgvae.molecules import AtomTable
 
+__all__ = ["atom_types_of"]
+
 
 def atom_types_of(atom_table: AtomTable, kind: str) -> list[str]:
-    """Spell the type of every atom.
+    """Return the type of every atom, spelt as in a vocabulary.
 
     Parameters
     ----------

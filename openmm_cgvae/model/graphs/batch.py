@@ -1,4 +1,4 @@
-"""GraphBatch: any number of molecules, of any kinds, as one set of flat tensors."""
+"""GraphBatch: any number of any molecules as one set of flat tensors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +12,8 @@ from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model.graphs.atom_types import atom_types_of
 from openmm_cgvae.model.graphs.reference_beads import choose_references
 from openmm_cgvae.molecules import AtomTable
+
+__all__ = ["GraphBatch", "MoleculeGraph", "collate"]
 
 N_BONDS_OF_CLOSE_PAIRS = 2  # the paper's "order for multi-hop graph", Table 4
 LARGEST_PAIR_MATRIX = 256  # atoms
@@ -55,7 +57,7 @@ class MoleculeGraph:
     def from_records(
         cls, atom_table: AtomTable, mapping: Mapping, vocabulary: Sequence[str]
     ) -> "MoleculeGraph":
-        """Make the graph of a molecule from its atom table and mapping.
+        """Build the graph of a molecule from its atom table and mapping.
 
         Parameters
         ----------
@@ -114,16 +116,16 @@ class MoleculeGraph:
         bead_positions: Float[Tensor, "n_molecules n_beads 3"],
         atom_positions: Float[Tensor, "n_molecules n_atoms 3"] | None = None,
     ) -> "GraphBatch":
-        """Lay copies of this molecule side by side.
+        """Build a batch of copies of this molecule, side by side.
 
         The static part is made once for each number of copies and kept.
 
         Parameters
         ----------
         bead_positions : Tensor, shape (n_molecules, n_beads, 3)
-            Bead centres [A].
+            Bead centres [Å].
         atom_positions : Tensor, shape (n_molecules, n_atoms, 3), optional
-            Atom positions [A]; needed to encode and to train.
+            Atom positions [Å]; needed to encode and to train.
 
         Returns
         -------
@@ -155,7 +157,7 @@ class GraphBatch:
 
     Where all are copies of one small molecule, ``pair_matrix`` has a row for every
     close pair of it that takes the position of the second atom from that of the first:
-    a matrix product and its slope are faster than to gather and to scatter rows.
+    a matrix product and its gradient are faster than to gather and to scatter rows.
     """
 
     atom_types: Int[Tensor, " n_atoms"]
@@ -191,14 +193,14 @@ class GraphBatch:
         bead_positions: Float[Tensor, "n_beads 3"],
         atom_positions: Float[Tensor, "n_atoms 3"] | None = None,
     ) -> "GraphBatch":
-        """Give the same batch with other positions.
+        """Return the same batch with other positions.
 
         Parameters
         ----------
         bead_positions : Tensor, shape (n_beads, 3)
-            Bead centres [A].
+            Bead centres [Å].
         atom_positions : Tensor, shape (n_atoms, 3), optional
-            Atom positions [A].
+            Atom positions [Å].
 
         Returns
         -------
@@ -210,7 +212,7 @@ class GraphBatch:
         )
 
     def to(self, device: torch.device | str) -> "GraphBatch":
-        """Move every tensor to a device."""
+        """Return the batch with every tensor on a device."""
         moved: dict[str, Any] = {
             name: value.to(device) if isinstance(value, Tensor) else value
             for name, value in self.__dict__.items()
@@ -225,14 +227,14 @@ def collate(
     *,
     is_pooled: bool = False,
 ) -> GraphBatch:
-    """Lay molecules of any kinds side by side.
+    """Build a batch of any molecules, side by side.
 
     Parameters
     ----------
     graphs : sequence of MoleculeGraph
         The molecules.
     bead_positions, atom_positions : sequence of Tensor, optional
-        Positions of the beads and atoms of each molecule [A]; beads are put at the
+        Positions of the beads and atoms of each molecule [Å]; beads are put at the
         origin where none are given.
     is_pooled : bool
         Whether losses average over all atoms alike, also of unlike molecules.
@@ -278,7 +280,7 @@ def collate(
 
 
 def _pair_matrix(graph: MoleculeGraph) -> Tensor | None:
-    """Make the matrix of the differences of close pairs, if it is small."""
+    """Build the matrix of the differences of close pairs, if it is small."""
     if graph.n_atoms > LARGEST_PAIR_MATRIX:
         return None
     matrix = torch.zeros(len(graph.close_pairs), graph.n_atoms).to(graph.weights)

@@ -1,4 +1,4 @@
-"""Pairs of nodes that are near each other in space."""
+"""Edges of graphs: pairs of nodes that are near each other in space."""
 
 import numpy as np
 import torch
@@ -6,7 +6,9 @@ from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-SEARCH_MARGIN = 0.01  # more than float32 rounds at 10^4 A [A]
+__all__ = ["radius_edges"]
+
+SEARCH_MARGIN = 0.01  # more than float32 rounds at 10^4 Å [Å]
 
 
 def radius_edges(
@@ -19,11 +21,11 @@ def radius_edges(
     Parameters
     ----------
     positions : Tensor, shape (n_nodes, 3)
-        Positions [A].
+        Positions [Å].
     molecule_of_node : Tensor of int, shape (n_nodes,)
         Molecule of each node, never falling.
     cutoff : float
-        Cutoff [A].
+        Cutoff [Å].
 
     Returns
     -------

@@ -1,7 +1,9 @@
-"""The beads that each bead orients itself by: those nearest to it by bonds."""
+"""Reference beads, by which each bead orients itself: those nearest to it by bonds."""
 
 import networkx as nx
 import numpy as np
+
+__all__ = ["FARTHEST_RELATION", "N_REFERENCES", "N_RELATIONS", "choose_references"]
 
 N_REFERENCES = 6  # beads that each bead orients itself by
 FARTHEST_RELATION = 4  # bonds; beads farther away by bonds are not told apart
@@ -11,7 +13,7 @@ N_RELATIONS = 2 * FARTHEST_RELATION
 def choose_references(
     bead_of_bond: np.ndarray, n_beads: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Choose the beads that each bead orients itself by, and say how they relate.
+    """Find the beads that each bead orients itself by, and how they relate to it.
 
     Parameters
     ----------

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+__all__ = ["RadialBasis"]
+
 
 class RadialBasis(nn.Module):
     r"""Sine functions of a distance under a cosine envelope, and the envelope itself.
@@ -24,7 +26,7 @@ class RadialBasis(nn.Module):
     n_radial : int
         Number of sine functions K.
     cutoff : float
-        Cutoff [A].
+        Cutoff [Å].
 
     References
     ----------
@@ -55,7 +57,7 @@ class RadialBasis(nn.Module):
         Parameters
         ----------
         distances : Tensor, any shape
-            Distances [A].
+            Distances [Å].
         axis : int
             Where the axis of the functions goes.
 

@@ -11,12 +11,22 @@ from openmm_cgvae.model.graphs import N_REFERENCES, N_RELATIONS, GraphBatch
 from openmm_cgvae.model.layers.kernels.fused_sums import cross_product
 from openmm_cgvae.model.layers.messages import SMALLEST_SQUARE, mlp
 
+__all__ = [
+    "N_AXES",
+    "BeadFeatures",
+    "LocalFrames",
+    "composition",
+    "embedded_sum",
+    "orthonormal",
+]
+
 # Which two references span each frame of a bead.
 SPANS = ((0, 1), (0, 2), (1, 3))
 N_AXES = 3 * len(SPANS)
-# A frame whose axes are shorter than this is fading out instead of spinning [A^0].
+# A frame whose axes are shorter than this, of unit length elsewhere, is fading out
+# instead of spinning.
 SMALLEST_AXIS = 1e-2
-TYPICAL_DISTANCE = 5.0  # of neighbouring beads [A]
+TYPICAL_DISTANCE = 5.0  # of neighbouring beads [Å]
 N_NUMBERS = N_REFERENCES * (4 + N_RELATIONS)
 
 
@@ -27,8 +37,8 @@ class LocalFrames:
     Parameters
     ----------
     axes : Tensor, shape (n_beads, 3, N_AXES)
-        Axes of the frames, one frame after another, as columns. They turn with the
-        beads and change hand with them: every third is a cross product.
+        Axes of the frames, one frame after another, as columns. They rotate with the
+        beads; every third is a cross product, which changes sign under reflection.
     description : Tensor, shape (n_beads, N_NUMBERS)
         For every reference its direction in the first frame, its distance and its
         relation. Invariant, and of another value for the mirror image.
@@ -39,7 +49,7 @@ class LocalFrames:
 
     @classmethod
     def of(cls, batch: GraphBatch) -> "LocalFrames":
-        """Make the frames of a batch.
+        """Build the frames of a batch.
 
         A bead's references, see `graphs.MoleculeGraph`, stand in an order that the
         bonds give, so that the frames do not depend on who happens to be near: they
@@ -62,13 +72,16 @@ class LocalFrames:
         distances = torch.sqrt(squares + SMALLEST_SQUARE)
         directions = steps / distances
         spans = torch.tensor(SPANS, device=beads.device).T
+        # Two directions of each frame, as columns: [n, 3, frame].
         first, second = (directions[:, span].mT for span in spans)
         axes = orthonormal(first, second)  # [n, 3, axis, frame]
         is_there = (batch.relations > 0)[..., None]
+        # [n, reference, 3] @ [n, 3, axis]: where the references are in the first frame.
         coordinates = directions @ axes[..., 0]
         relations = nn.functional.one_hot(batch.relations, N_RELATIONS + 1)[..., 1:]
         numbers = torch.cat([coordinates, distances / TYPICAL_DISTANCE - 1], -1)
         described = torch.cat([numbers * is_there, relations], -1)
+        # [n, 3, axis, frame] -> [n, 3, frame * axis].
         return cls(axes.mT.flatten(2), described.flatten(1))
 
 
@@ -93,7 +106,7 @@ class BeadFeatures(nn.Module):
     def forward(
         self, batch: GraphBatch, frames: LocalFrames
     ) -> Float[Tensor, "n_beads n_channels"]:
-        """Give the features of every bead."""
+        """Compute the features of every bead."""
         made_of = composition(self.embedding.weight / self.pool_degree, batch)
         seen = torch.cat([made_of, frames.description], -1)
         return made_of + self.network(seen)
@@ -102,7 +115,7 @@ class BeadFeatures(nn.Module):
 def composition(
     embedding: Float[Tensor, "n_types c"], batch: GraphBatch
 ) -> Float[Tensor, "n_beads c"]:
-    """Add up the embeddings of the types of every bead's atoms."""
+    """Compute the sum of the embeddings of the types of every bead's atoms."""
     ones = embedding.new_ones(batch.n_atoms, 1)
     return embedded_sum(ones, embedding, batch).squeeze(1)
 
@@ -134,6 +147,7 @@ def embedded_sum(
         The sums.
     """
     n_types = len(embedding)
+    # One row for every type in every bead, [bead * type, d].
     of_type = values.new_zeros(batch.n_beads * n_types, values.shape[1]).index_add(
         0, batch.bead_of_atom * n_types + batch.atom_types, values
     )
@@ -143,7 +157,7 @@ def embedded_sum(
 def orthonormal(
     first: Float[Tensor, "n 3 g"], second: Float[Tensor, "n 3 g"]
 ) -> Float[Tensor, "n 3 3 g"]:
-    """Make frames by Gram-Schmidt; short axes give short rows, never a jump.
+    """Build frames by Gram-Schmidt; short axes give short rows, never a jump.
 
     Parameters
     ----------

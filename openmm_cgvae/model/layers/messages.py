@@ -13,11 +13,23 @@ from openmm_cgvae.model.layers.kernels.fast_linear import Linear, linear
 from openmm_cgvae.model.layers.kernels.fused_sums import cross_product
 from openmm_cgvae.model.layers.neighbour_sums import Neighbourhood
 
-SMALLEST_SQUARE = 1e-20  # [A^2]
+__all__ = [
+    "SMALLEST_SQUARE",
+    "EquivariantMessage",
+    "EquivariantUpdate",
+    "InvariantMessage",
+    "divided_by_degree",
+    "filter_matrix",
+    "gathered_rows",
+    "hidden_and_last_layer",
+    "mlp",
+]
+
+SMALLEST_SQUARE = 1e-20  # [Å²]
 
 
 def mlp(*sizes: int) -> nn.Sequential:
-    """Make a network of linear layers with swish between them.
+    """Build a network of linear layers with swish between them.
 
     Parameters
     ----------
@@ -35,20 +47,20 @@ def mlp(*sizes: int) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-def rows(
+def gathered_rows(
     table: Float[Tensor, "rows c"], row_of_node: Int[Tensor, " n"] | None
 ) -> Float[Tensor, "n c"]:
-    """Give each node its row of a table; by default row and node are the same."""
+    """Return the row of a table for each node; by default row and node are the same."""
     return table if row_of_node is None else table.index_select(0, row_of_node)
 
 
-def shared(values: Tensor, degree: float) -> Tensor:
-    """Divide by a degree, unless it is one."""
+def divided_by_degree(values: Tensor, degree: float) -> Tensor:
+    """Return values divided by a degree, unless it is one."""
     return values if degree == 1 else values / degree
 
 
 def filter_matrix(n_functions: int, n_channels: int) -> nn.Parameter:
-    """Make the coefficients of filters that are linear in the radial basis.
+    """Build the coefficients of filters that are linear in the radial basis.
 
     Parameters
     ----------
@@ -106,12 +118,13 @@ class InvariantMessage(nn.Module):
         and ``row_of_node`` says which row is whose.
         """
         # The sum is linear in the filters, which are much smaller than it.
-        filters = shared(self.filters, self.degree)
+        filters = divided_by_degree(self.filters, self.degree)
         if self.messages == "product":
-            scalars = rows(scalars, row_of_node)
+            scalars = gathered_rows(scalars, row_of_node)
             return edges.pair_sum(filters, scalars, self.network)
-        heard = rows(self.network(scalars), row_of_node)
-        return edges.filtered_sum(edges.prepared(filters), heard)
+        # The network sees each row once, however many nodes have it.
+        messages = gathered_rows(self.network(scalars), row_of_node)
+        return edges.filtered_sum(edges.prepared(filters), messages)
 
 
 class EquivariantMessage(nn.Module):
@@ -181,34 +194,40 @@ class EquivariantMessage(nn.Module):
         d_vectors = edges.filtered_directions(filters[1], gates[1])
         if vectors is None or pseudoscalars is None:
             return d_scalars, None, d_vectors, None
-        handed = pseudoscalars[:, None]
+        # [n, 1, c]: one factor for the three components, which changes sign under
+        # reflection and so makes pseudovectors of vectors, and back.
+        pseudo = pseudoscalars[:, None]
+        # Sums [n, 3, m, c] of the same vectors under m filters, taken apart along m.
         on_own = edges.gated_sum(filters[2], gates[2], vectors).unbind(2)
         d_vectors += on_own[0]
         if pseudovectors is not None:
             on_pseudo = edges.gated_sum(filters[4], gates[4], pseudovectors).unbind(2)
             d_vectors += cross_product(vectors, on_pseudo[0])
-            d_vectors.addcmul_(handed, on_pseudo[1])
+            d_vectors.addcmul_(pseudo, on_pseudo[1])
         if is_last:
             return d_scalars, None, d_vectors, None
         d_pseudovectors = cross_product(vectors, on_own[1])
-        d_pseudovectors.addcmul_(handed, on_own[2])
+        d_pseudovectors.addcmul_(pseudo, on_own[2])
         if pseudovectors is None:
             return d_scalars, None, d_vectors, d_pseudovectors
         d_pseudovectors += on_pseudo[3]
         d_pseudovectors += cross_product(pseudovectors, on_pseudo[2])
+        # [n, 3, c] -> [n, c]: a vector on a pseudovector is a pseudoscalar.
         inner = (vectors * pseudovectors).sum(1)
-        d_pseudoscalars = shared(edges.plain_sum(inner), self.degree)
+        d_pseudoscalars = divided_by_degree(edges.plain_sum(inner), self.degree)
         return d_scalars, d_pseudoscalars, d_vectors, d_pseudovectors
 
     def _columns(
         self, edges: Neighbourhood, scalars: Tensor, sizes: list[int]
     ) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
-        """Give the first columns of filters and gates, in groups of these sizes."""
+        """Compute the first columns of filters and gates, in groups of these sizes."""
         n_columns = sum(sizes)
-        hidden, last = opened(self.network, scalars)
+        hidden, last = hidden_and_last_layer(self.network, scalars)
+        # Only the columns that are needed of the 9 n that the last layer has.
         gates = linear(hidden, last.weight[:n_columns], last.bias[:n_columns])
         # The sums are linear in the filters, which are much smaller.
-        filters = edges.prepared(shared(self.filters[:, :n_columns], self.degree))
+        needed = divided_by_degree(self.filters[:, :n_columns], self.degree)
+        filters = edges.prepared(needed)
         return filters.split(sizes, -1), gates.split(sizes, -1)
 
 
@@ -246,12 +265,13 @@ class EquivariantUpdate(nn.Module):
         *,
         is_last: bool = False,
     ) -> tuple[Float[Tensor, "n c"], Float[Tensor, "n 3 c"]]:
-        """Give H' and V'; where ``is_last`` only V', and H as it was."""
+        """Compute H' and V'; where ``is_last`` only V', and H as it was."""
         n = scalars.shape[1]
-        beta = self.beta(vectors)
+        beta = self.beta(vectors)  # mixes channels, not components: [n, 3, c]
         # The tiny term keeps the gradient finite where a bead has no neighbours.
         norms = torch.sqrt((beta * beta).sum(1) + SMALLEST_SQUARE)
-        hidden, last = opened(self.network, torch.cat([scalars, norms], -1))
+        features = torch.cat([scalars, norms], -1)  # [n, 2 c]
+        hidden, last = hidden_and_last_layer(self.network, features)
         if is_last:
             scale = linear(hidden, last.weight[2 * n :], last.bias[2 * n :])
             mixed = self.alpha(vectors) if self.mixes_vectors else vectors
@@ -263,8 +283,10 @@ class EquivariantUpdate(nn.Module):
         return changed, torch.addcmul(vectors, scale[:, None], mixed)
 
 
-def opened(network: nn.Sequential, features: Tensor) -> tuple[Tensor, nn.Linear]:
-    """Give the hidden layer of a network, and the layer that is still to come.
+def hidden_and_last_layer(
+    network: nn.Sequential, features: Tensor
+) -> tuple[Tensor, nn.Linear]:
+    """Compute the hidden layer of a network, and the layer that is still to come.
 
     Parameters
     ----------

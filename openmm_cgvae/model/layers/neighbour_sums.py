@@ -11,6 +11,14 @@ from openmm_cgvae.model.graphs import GraphBatch, radius_edges
 from openmm_cgvae.model.layers.basis import RadialBasis
 from openmm_cgvae.model.layers.kernels.fused_sums import gated_sum, stacked_sum
 
+__all__ = [
+    "DenseNeighbourhood",
+    "Neighbourhood",
+    "SparseNeighbourhood",
+    "bead_graph",
+    "neighbourhood",
+]
+
 # Alike molecules of up to so many nodes are handled as dense blocks: at 175 nodes
 # the dense sums are still several times faster than edge lists.
 LARGEST_DENSE_BLOCK = 192
@@ -32,14 +40,14 @@ class Neighbourhood(ABC):
     """
 
     def prepared(self, filters: Float[Tensor, "k c"]) -> Float[Tensor, "*pairs c"]:
-        """Give the weights of all pairs, or the filters where there are too many."""
+        """Return the weights of all pairs, or the filters where there are too many."""
         return filters
 
     @abstractmethod
     def filtered_sum(
         self, filters: Float[Tensor, "*pairs c"], values: Float[Tensor, "n *xyz c"]
     ) -> Float[Tensor, "n *xyz c"]:
-        """Sum ``W_c(d_IJ) values[J, c]`` over the neighbours J of every node I."""
+        """Compute ``sum_J W_c(d_IJ) values[J, c]`` over neighbours of all nodes I."""
 
     def gated_sum(
         self,
@@ -47,7 +55,7 @@ class Neighbourhood(ABC):
         gates: Float[Tensor, "n mc"],
         vectors: Float[Tensor, "n 3 c"],
     ) -> Float[Tensor, "n 3 m c"]:
-        """Sum ``W_mc(d_IJ) gates[J, m, c] vectors[J, c]`` over neighbours.
+        """Compute ``sum_J W_mc(d_IJ) gates[J, m, c] vectors[J, c]``.
 
         Filters and gates come in m groups of as many channels as the vectors have.
         """
@@ -59,11 +67,11 @@ class Neighbourhood(ABC):
     def filtered_directions(
         self, filters: Float[Tensor, "*pairs c"], values: Float[Tensor, "n c"]
     ) -> Float[Tensor, "n 3 c"]:
-        """Sum ``W_c(d_IJ) values[J, c] E_IJ`` with unit vectors from I to J."""
+        """Compute ``sum_J W_c(d_IJ) values[J, c] E_IJ``, with unit vectors E."""
 
     @abstractmethod
     def plain_sum(self, values: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
-        """Sum ``values[J, c]`` over neighbours without a filter."""
+        """Compute ``sum_J values[J, c]`` over neighbours without a filter."""
 
     @abstractmethod
     def pair_sum(
@@ -72,7 +80,7 @@ class Neighbourhood(ABC):
         values: Float[Tensor, "n c"],
         network: Callable[[Tensor], Tensor],
     ) -> Float[Tensor, "n c"]:
-        """Sum ``W_c(d_IJ) network(values[I] * values[J])`` over neighbours."""
+        """Compute ``sum_J W_c(d_IJ) network(values[I] * values[J])``."""
 
 
 class DenseNeighbourhood(Neighbourhood):
@@ -81,7 +89,7 @@ class DenseNeighbourhood(Neighbourhood):
     Parameters
     ----------
     positions : Tensor, shape (n_molecules * n_nodes, 3)
-        Positions [A].
+        Positions [Å].
     n_molecules : int
         Number of molecules.
     basis : RadialBasis
@@ -122,9 +130,9 @@ class DenseNeighbourhood(Neighbourhood):
         turned = self.basis[:, nodes, (nodes + turns[:, None]) % self.n_nodes]
         if self.n_nodes % 2 == 0:
             # Half a turn meets every pair from both of its ends.
-            shares = torch.ones_like(turned[0, :, :1, :1])
-            shares[-1] = 0.5
-            turned = turned * shares
+            halves = torch.ones_like(turned[0, :, :1, :1])
+            halves[-1] = 0.5
+            turned = turned * halves
         self._turned = turned
         return turned
 
@@ -132,17 +140,18 @@ class DenseNeighbourhood(Neighbourhood):
         return values.reshape(-1, self.n_nodes, *values.shape[1:])
 
     def prepared(self, filters: Float[Tensor, "k c"]) -> Float[Tensor, "*pairs c"]:
-        """Give the weights of pairs, or the filters; see `Neighbourhood`."""
+        """Return the weights of pairs, or the filters; see `Neighbourhood`."""
         return self.basis @ filters if self.is_small else filters
 
     def filtered_sum(
         self, filters: Float[Tensor, "*pairs c"], values: Float[Tensor, "n *xyz c"]
     ) -> Float[Tensor, "n *xyz c"]:
-        """Sum filtered values; see `Neighbourhood`."""
+        """Compute sums of filtered values; see `Neighbourhood`."""
         blocks = self._blocks(values)  # [b, j, ..., c]
         blocks = blocks.reshape(*blocks.shape[:2], -1, blocks.shape[-1])
         if not self.is_small:
             return stacked_sum(self._stacked, filters, blocks).reshape(values.shape)
+        # As `gated_sum` wants them, with axes x and m: [b, i, j, 1, 1, c].
         weights = filters[..., None, None, :]
         return gated_sum(weights, None, blocks[:, :, :, None]).reshape(values.shape)
 
@@ -152,10 +161,11 @@ class DenseNeighbourhood(Neighbourhood):
         gates: Float[Tensor, "n mc"],
         vectors: Float[Tensor, "n 3 c"],
     ) -> Float[Tensor, "n 3 m c"]:
-        """Sum gated vectors; see `Neighbourhood`."""
+        """Compute sums of gated vectors; see `Neighbourhood`."""
         if not self.is_small:
             return super().gated_sum(filters, gates, vectors)
         groups = (1, -1, vectors.shape[-1])
+        # All with axes x, m and c; one of length one is repeated.
         weights = filters.unflatten(-1, groups)
         factors = self._blocks(gates).unflatten(-1, groups)
         blocks = self._blocks(vectors)[..., None, :]
@@ -164,13 +174,13 @@ class DenseNeighbourhood(Neighbourhood):
     def filtered_directions(
         self, filters: Float[Tensor, "*pairs c"], values: Float[Tensor, "n c"]
     ) -> Float[Tensor, "n 3 c"]:
-        """Sum filtered directions; see `Neighbourhood`."""
+        """Compute sums of filtered directions; see `Neighbourhood`."""
         weights = filters if self.is_small else self.basis @ filters
         gated = weights * self._blocks(values)[:, None]  # [b, i, j, c]
         return (self.directions.transpose(-1, -2) @ gated).flatten(0, 1)
 
     def plain_sum(self, values: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
-        """Sum values; see `Neighbourhood`."""
+        """Compute sums of values; see `Neighbourhood`."""
         return torch.bmm(self.inside, self._blocks(values)).flatten(0, 1)
 
     def pair_sum(
@@ -179,18 +189,17 @@ class DenseNeighbourhood(Neighbourhood):
         values: Float[Tensor, "n c"],
         network: Callable[[Tensor], Tensor],
     ) -> Float[Tensor, "n c"]:
-        """Sum over pairs; see `Neighbourhood`."""
+        """Compute sums over pairs; see `Neighbourhood`."""
         if self.n_nodes == 1:
             return torch.zeros_like(values)
-        # Both nodes of a pair hear the same, so each pair is looked at once.
+        # Both nodes of a pair get the same message, so each pair is looked at once.
         blocks = self._blocks(values)
         turns = range(1, self.n_nodes // 2 + 1)
         products = torch.stack([blocks * blocks.roll(-turn, 1) for turn in turns], 1)
-        heard = (self._basis_of_turns() @ filters) * network(
-            products
-        )  # [b, turn, i, c]
-        total = heard.sum(1)
-        for turn, of_turn in zip(turns, heard.unbind(1), strict=True):
+        messages = (self._basis_of_turns() @ filters) * network(products)
+        # [b, turn, i, c]: what goes to i, and turned back, to the other of the pair.
+        total = messages.sum(1)
+        for turn, of_turn in zip(turns, messages.unbind(1), strict=True):
             total = total + of_turn.roll(turn, 1)
         return total.flatten(0, 1)
 
@@ -201,7 +210,7 @@ class SparseNeighbourhood(Neighbourhood):
     Parameters
     ----------
     positions : Tensor, shape (n_nodes, 3)
-        Positions [A].
+        Positions [Å].
     edges : Tensor of int, shape (2, n_edges)
         Receivers and senders.
     basis : RadialBasis
@@ -235,7 +244,7 @@ class SparseNeighbourhood(Neighbourhood):
     def filtered_sum(
         self, filters: Float[Tensor, "*pairs c"], values: Float[Tensor, "n *xyz c"]
     ) -> Float[Tensor, "n *xyz c"]:
-        """Sum filtered values; see `Neighbourhood`."""
+        """Compute sums of filtered values; see `Neighbourhood`."""
         total = torch.zeros_like(values)
         extra = (1,) * (values.dim() - 2)
         for part in self._parts(values[0].numel()):
@@ -248,7 +257,7 @@ class SparseNeighbourhood(Neighbourhood):
     def filtered_directions(
         self, filters: Float[Tensor, "*pairs c"], values: Float[Tensor, "n c"]
     ) -> Float[Tensor, "n 3 c"]:
-        """Sum filtered directions; see `Neighbourhood`."""
+        """Compute sums of filtered directions; see `Neighbourhood`."""
         total = values.new_zeros(self.n_nodes, 3, values.shape[1])
         for part in self._parts(total[0].numel()):
             weights = (self.basis[part] @ filters) * values[self.senders[part]]
@@ -257,7 +266,7 @@ class SparseNeighbourhood(Neighbourhood):
         return total
 
     def plain_sum(self, values: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
-        """Sum values; see `Neighbourhood`."""
+        """Compute sums of values; see `Neighbourhood`."""
         return self._collect(values[self.senders])
 
     def pair_sum(
@@ -266,13 +275,14 @@ class SparseNeighbourhood(Neighbourhood):
         values: Float[Tensor, "n c"],
         network: Callable[[Tensor], Tensor],
     ) -> Float[Tensor, "n c"]:
-        """Sum over pairs; see `Neighbourhood`."""
-        # Both nodes of a pair hear the same, so each pair is looked at once.
+        """Compute sums over pairs; see `Neighbourhood`."""
+        # Both nodes of a pair get the same message, so each pair is looked at once.
         once = torch.nonzero(self.receivers < self.senders).squeeze(1)
         first, second = self.receivers[once], self.senders[once]
-        heard = (self.basis[once] @ filters) * network(values[first] * values[second])
-        total = torch.zeros_like(values).index_add(0, first, heard)
-        return total.index_add(0, second, heard)
+        products = values[first] * values[second]
+        messages = (self.basis[once] @ filters) * network(products)
+        total = torch.zeros_like(values).index_add(0, first, messages)
+        return total.index_add(0, second, messages)
 
 
 def neighbourhood(
@@ -281,12 +291,12 @@ def neighbourhood(
     nodes_each: int | None,
     basis: RadialBasis,
 ) -> Neighbourhood:
-    """Choose the layout that is faster for a batch.
+    """Build the edges in the layout that is faster for a batch.
 
     Parameters
     ----------
     positions : Tensor, shape (n_nodes, 3)
-        Positions [A].
+        Positions [Å].
     molecule_of_node : Tensor of int, shape (n_nodes,)
         Molecule of every node.
     nodes_each : int or None

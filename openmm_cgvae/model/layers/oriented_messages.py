@@ -1,4 +1,4 @@
-"""Messages that say where the neighbour stands, not only how far away."""
+"""Oriented messages: they say where the neighbour stands, not only how far away."""
 
 from dataclasses import dataclass
 
@@ -12,6 +12,14 @@ from openmm_cgvae.model.layers.basis import RadialBasis
 from openmm_cgvae.model.layers.bonded_frames import LocalFrames
 from openmm_cgvae.model.layers.messages import SMALLEST_SQUARE, InvariantMessage, mlp
 from openmm_cgvae.model.layers.neighbour_sums import Neighbourhood, bead_graph
+
+__all__ = [
+    "BeadGraph",
+    "OrientedEdges",
+    "OrientedMessage",
+    "bead_graph_for",
+    "scalar_message",
+]
 
 # Either's direction in the frame of the other, and how the frames are turned.
 N_ORIENTATION = 3 + 3 + 9
@@ -64,8 +72,9 @@ class OrientedEdges:
         directions = (steps / distances[:, None])[:, None]  # [n_edges, 1, xyz]
         # The first frame of a bead is that of its two nearest neighbours by bonds.
         frames = LocalFrames.of(batch).axes[..., :3]  # [n_beads, xyz, axis]
-        here, there = frames[receivers], frames[senders]
+        here, there = frames[receivers], frames[senders]  # [n_edges, xyz, axis]
         radial = basis(distances)
+        # Row vectors times axes as columns are coordinates; of axes times axes, nine.
         numbers = [
             radial,
             (directions @ here).flatten(1),
@@ -98,7 +107,7 @@ class OrientedMessage(nn.Module):
     degree : float
         The sum is divided by it.
     dropout : float
-        Share of the edges that are left out in training.
+        Fraction of the edges that is left out in training.
     """
 
     def __init__(
@@ -111,24 +120,24 @@ class OrientedMessage(nn.Module):
         self.network = mlp(n_channels, n_channels, n_channels)
         self.degree = degree
 
-    def set_dropout(self, share: float) -> None:
-        """Leave out so much in training, of the edges and of what the senders say."""
-        self.of_neighbours.p = self.of_features.p = share
+    def set_dropout(self, fraction: float) -> None:
+        """Set the dropout of edges, and of the features of the senders."""
+        self.of_neighbours.p = self.of_features.p = fraction
 
     def forward(
         self, edges: OrientedEdges, scalars: Float[Tensor, "n c"]
     ) -> Float[Tensor, "n c"]:
-        """Sum the messages to every bead."""
+        """Compute the sum of the messages to every bead."""
         envelope = self.of_neighbours(edges.envelope) / self.degree
         weights = self.filters(edges.features) * envelope
-        heard = weights * self.of_features(self.network(scalars))[edges.senders]
-        return torch.zeros_like(scalars).index_add(0, edges.receivers, heard)
+        messages = weights * self.of_features(self.network(scalars))[edges.senders]
+        return torch.zeros_like(scalars).index_add(0, edges.receivers, messages)
 
 
 def scalar_message(
     config: ModelConfig, n_functions: int, messages: Messages
 ) -> nn.Module:
-    """Make the scalar convolution of a form; see `ModelConfig.messages`.
+    """Build the scalar convolution of a form; see `ModelConfig.messages`.
 
     Parameters
     ----------

@@ -98,7 +98,7 @@ class GeometryRefinement(nn.Module, ABC):
     def _keep_beads(
         self, moves: Float[Tensor, "n_atoms 3"], batch: GraphBatch
     ) -> Float[Tensor, "n_atoms 3"]:
-        """Take off moves what would move the beads."""
+        """Compute the moves without what would move the beads."""
         drift = moves.new_zeros(batch.n_beads, 3).index_add(
             0, batch.bead_of_atom, batch.weights[:, None] * moves
         )

@@ -146,7 +146,7 @@ class _Moments:
 
 
 def atom_pair_types(table: AtomTable, pairs: np.ndarray) -> list[str]:
-    """Name the type of every pair of atoms.
+    """Return the type of every pair of atoms.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def atom_pair_types(table: AtomTable, pairs: np.ndarray) -> list[str]:
 
 
 def stereocentre_types(table: AtomTable) -> list[str]:
-    """Name the type of every stereocentre by its residue and its neighbours."""
+    """Return the type of every stereocentre by its residue and its neighbours."""
     return [
         " ".join(
             [

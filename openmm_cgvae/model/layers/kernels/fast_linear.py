@@ -1,4 +1,4 @@
-"""Linear layers by whichever of torch's libraries multiplies faster here."""
+"""Fast linear layers: by whichever of torch's libraries multiplies faster here."""
 
 import platform
 from pathlib import Path
@@ -8,12 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+__all__ = ["PREFERS_ONEDNN", "Linear", "linear", "prefers_onednn"]
+
 # Fewer multiplications than this take less time than the other library's overhead.
 LEAST_PRODUCT = 2**21
 
 
 def prefers_onednn(cpu_info: str, instructions: str) -> bool:
-    """Tell whether oneDNN multiplies float32 matrices faster than MKL.
+    """Return whether oneDNN multiplies float32 matrices faster than MKL.
 
     MKL, which torch multiplies with, does not use AVX-512 on processors of AMD;
     oneDNN, which comes with torch too, does, and takes half the time (docs/speed.md).
@@ -58,12 +60,12 @@ class Linear(nn.Linear):
     """A linear layer, as `torch.nn.Linear`."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """Apply it; see `linear`."""
+        """Compute the linear layer; see `linear`."""
         return linear(features, self.weight, self.bias)
 
 
 def linear(features: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Apply a linear layer, as `torch.nn.functional.linear`.
+    """Compute a linear layer, as `torch.nn.functional.linear`.
 
     Parameters
     ----------
@@ -105,14 +107,14 @@ class _Linear(torch.autograd.Function):
         return _product(features, weight, bias)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         features, weight = ctx.saved_tensors
         of_features, of_weight, of_bias = ctx.needs_input_grad
-        rows = slope.flatten(0, -2)
+        flat = gradient.flatten(0, -2)  # [rows, n_out], whatever axes came before
         return (
-            linear(slope, weight.t()) if of_features else None,
-            linear(rows.t(), features.flatten(0, -2).t()) if of_weight else None,
-            rows.sum(0) if of_bias else None,
+            linear(gradient, weight.t()) if of_features else None,
+            linear(flat.t(), features.flatten(0, -2).t()) if of_weight else None,
+            flat.sum(0) if of_bias else None,
         )
 
 

@@ -1,7 +1,7 @@
-"""Weighted sums and cross products whose slopes are written out by hand.
+"""Fused sums: weighted sums and cross products with explicit gradients.
 
 Recorded operation by operation, a sum over neighbours makes one tensor of the size
-of edges x 3 x channels for the products and another for their slopes, and moving
+of edges x 3 x channels for the products and another for their gradients, and moving
 those through memory is most of the cost of a small molecule. Here every product is
 added where it belongs as soon as it is made.
 """
@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+__all__ = ["cross_product", "gated_sum", "stacked_sum"]
+
 # Products of so few numbers are made whole: then calls cost more than memory.
 SMALL_PRODUCT = 2**16
 # So many numbers stay in the second cache of a core, with what they are made of.
@@ -21,7 +23,7 @@ IN_CACHE = 2**18
 
 
 def gated_sum(weights: Tensor, gates: Tensor | None, values: Tensor) -> Tensor:
-    r"""Sum over the nodes of each molecule with a weight for every pair.
+    r"""Compute sums over the nodes of each molecule with a weight for every pair.
 
     .. math:: \sum_j w_{ij} \circ g_j \circ y_j
 
@@ -57,7 +59,7 @@ def gated_sum(weights: Tensor, gates: Tensor | None, values: Tensor) -> Tensor:
 
 
 def stacked_sum(basis: Tensor, filters: Tensor, values: Tensor) -> Tensor:
-    r"""Sum over the nodes of each molecule as one matrix product.
+    r"""Compute sums over the nodes of each molecule as one matrix product.
 
     .. math:: \sum_{k, j} R_{i, (k, j)} A_k \circ y_j
 
@@ -82,6 +84,7 @@ def stacked_sum(basis: Tensor, filters: Tensor, values: Tensor) -> Tensor:
     [33.0, 33.0]
     """
     if torch.compiler.is_compiling():
+        # [b, k, j, x, c], and flat as [b, k * j, x * c] beside the stacked basis.
         filtered = values[:, None] * filters[:, None, None]
         flat = filtered.flatten(3).flatten(1, 2)
         return torch.bmm(basis, flat).reshape(values.shape)
@@ -89,7 +92,7 @@ def stacked_sum(basis: Tensor, filters: Tensor, values: Tensor) -> Tensor:
 
 
 def cross_product(first: Tensor, second: Tensor) -> Tensor:
-    """Cross product of vectors along axis 1, several times faster than torch's.
+    """Compute cross products along axis 1, several times faster than torch's.
 
     Parameters
     ----------
@@ -125,15 +128,16 @@ class _GatedSum(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         weights, gates, values, products = ctx.saved_tensors
-        slope = slope[:, :, None]
+        gradient = gradient[:, :, None]  # [b, i, 1, x, m, c], beside [b, i, j, ...]
         of_values = None
         if ctx.needs_input_grad[2]:
-            axes = _repeated(products, slope, values[:, None])
-            of_values = _product_sum(products, slope, (1, *axes)).squeeze(1)
-        axes = _repeated(slope, values[:, None], products)
-        of_products = _product_sum(slope, values[:, None], axes)
+            # Over receivers, and over axes along which the values were repeated.
+            axes = _repeated(products, gradient, values[:, None])
+            of_values = _product_sum(products, gradient, (1, *axes)).squeeze(1)
+        axes = _repeated(gradient, values[:, None], products)
+        of_products = _product_sum(gradient, values[:, None], axes)
         if gates is None:
             return of_products, None, of_values
         of_gates = _product_sum(of_products, weights, (1,)).squeeze(1)
@@ -153,7 +157,7 @@ class _StackedSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, basis: Tensor, filters: Tensor, values: Tensor) -> Tensor:
         ctx.save_for_backward(basis, filters, values)
-        filtered, parts = _room(filters, values)
+        filtered, parts = _workspace(filters, values)
         total = torch.empty_like(values)
         for part in parts:
             of_part = filtered[: len(values[part])]
@@ -164,19 +168,20 @@ class _StackedSum(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         basis, filters, values = ctx.saved_tensors
-        slope = slope.contiguous().flatten(2)
+        gradient = gradient.contiguous().flatten(2)  # [b, i, x * c]
         of_basis = torch.empty_like(basis) if ctx.needs_input_grad[0] else None
         of_filters, of_values = torch.zeros_like(filters), torch.empty_like(values)
-        filtered, parts = _room(filters, values)
+        filtered, parts = _workspace(filters, values)
         for part in parts:
             of_part = filtered[: len(values[part])]
             flat = of_part.flatten(3).flatten(1, 2)
             if of_basis is not None:
                 torch.mul(values[part, None], filters[:, None, None], out=of_part)
-                torch.bmm(slope[part], flat.transpose(1, 2), out=of_basis[part])
-            torch.bmm(basis[part].transpose(1, 2), slope[part], out=flat)
+                torch.bmm(gradient[part], flat.transpose(1, 2), out=of_basis[part])
+            # From here on the same workspace holds the gradient of the filtered values.
+            torch.bmm(basis[part].transpose(1, 2), gradient[part], out=flat)
             of_values[part] = 0
             for function, coefficients in enumerate(filters):
                 of_values[part].addcmul_(of_part[:, function], coefficients)
@@ -186,14 +191,14 @@ class _StackedSum(torch.autograd.Function):
         return of_basis, of_filters, of_values
 
 
-def _room(filters: Tensor, values: Tensor) -> tuple[Tensor, list[slice]]:
-    """Give room for every value under every filter, [b, k, j, x, c], and the parts."""
+def _workspace(filters: Tensor, values: Tensor) -> tuple[Tensor, list[slice]]:
+    """Build room for values under all filters, [b, k, j, x, c], and find the parts."""
     n_molecules, *shape = values.shape
     of_molecule = (len(filters), *shape)
     n_each = max(1, IN_CACHE // math.prod(of_molecule))
     starts = range(0, n_molecules, n_each)
-    room = values.new_empty(min(n_each, n_molecules), *of_molecule)
-    return room, [slice(start, start + n_each) for start in starts]
+    workspace = values.new_empty(min(n_each, n_molecules), *of_molecule)
+    return workspace, [slice(start, start + n_each) for start in starts]
 
 
 class _CrossProduct(torch.autograd.Function):
@@ -204,15 +209,15 @@ class _CrossProduct(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         first, second = ctx.saved_tensors
-        return _cross(second, slope), _cross(slope, first)
+        return _cross(second, gradient), _cross(gradient, first)
 
 
 def _product_sum(
     first: Tensor, second: Tensor, axes: Sequence[int], total: Tensor | None = None
 ) -> Tensor:
-    """Sum a product over some axes, which stay with length one, onto a total."""
+    """Compute sums of a product over axes, which stay with length one, onto a total."""
     if not axes:
         return first * second if total is None else total.addcmul_(first, second)
     axis, *others = axes
