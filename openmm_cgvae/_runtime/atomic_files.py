@@ -1,14 +1,18 @@
 """Files that are there whole or not at all."""
 
+import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+__all__ = ["write_atomically", "write_json", "written_whole"]
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write to, and put the file in its place afterwards.
+    """Yield a temporary name to write to, and move the file to its place afterwards.
 
     Parameters
     ----------
@@ -36,3 +40,36 @@ def written_whole(path: Path) -> Iterator[Path]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file is to be.
+    content : bytes
+        All of it.
+    """
+    with written_whole(path) as unfinished:
+        unfinished.write_bytes(content)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write plain values as readable JSON, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file is to be.
+    content : object
+        Plain JSON types; no number that is infinite or none.
+
+    Raises
+    ------
+    ValueError
+        If a number is infinite or none.
+    """
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    write_atomically(path, text.encode())

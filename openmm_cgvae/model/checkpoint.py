@@ -71,7 +71,7 @@ def save_model(model: Model | TransferableModel, path: str | os.PathLike[str]) -
         "vocabulary": list(model.vocabulary),
         **_what_it_is_for(model),
         "provenance": model.provenance,
-        "weights_sha256": _digest_of(tensors),
+        "weights_sha256": hash_of_weights(tensors),
     }
     header["header_sha256"] = _digest_of_header(header)
     content = save(tensors, metadata={HEADER_KEY: json.dumps(header)})
@@ -141,7 +141,7 @@ def load_file(path: str | os.PathLike[str]) -> Model | TransferableModel:
                 model.graph()  # raises where atoms, beads and words do not fit together
             _load_weights(model, {n: file.get_tensor(old) for n, old in names.items()})
             as_written = {old: model.state_dict()[n] for n, old in names.items()}
-            if _digest_of(as_written) != header["weights_sha256"]:
+            if hash_of_weights(as_written) != header["weights_sha256"]:
                 raise ValueError("the weights are not those that were written")
         except _NO_MODEL as error:
             raise ValueError(
@@ -247,8 +247,24 @@ def _digest_of_header(header: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(header).encode()).hexdigest()
 
 
-def _digest_of(tensors: dict[str, torch.Tensor]) -> str:
-    """Hash names and values, in the order of the names."""
+def hash_of_weights(tensors: dict[str, torch.Tensor]) -> str:
+    """Compute the SHA-256 of names and values of weights, in the order of the names.
+
+    Parameters
+    ----------
+    tensors : dict of str to Tensor
+        The weights, as ``model.state_dict()`` has them.
+
+    Returns
+    -------
+    str
+        The hash, in hexadecimal digits.
+
+    Examples
+    --------
+    >>> hash_of_weights({"weight": torch.zeros(2)})[:8]
+    '3688caee'
+    """
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())

@@ -9,6 +9,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback, Checkpoint
 from tqdm.auto import tqdm
 
+from openmm_cgvae._runtime.atomic_files import written_whole
 from openmm_cgvae.training.stages import MONITORED, Stage
 
 LAST, BEST, LOG = "last.ckpt", "best.ckpt", "metrics.csv"
@@ -71,12 +72,13 @@ class Log(Callback):
         self.rows.append({**position, "learning_rate": rate, **losses})
         if not trainer.is_global_zero:
             return
-        unfinished = self.path.with_suffix(".new")
-        with unfinished.open("w", newline="") as file:
+        with (
+            written_whole(self.path) as unfinished,
+            unfinished.open("w", newline="") as file,
+        ):
             writer = csv.DictWriter(file, self.rows[-1].keys())
             writer.writeheader()
             writer.writerows(self.rows)
-        unfinished.replace(self.path)
 
 
 class Progress(Callback):

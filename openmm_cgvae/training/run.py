@@ -1,18 +1,25 @@
 """One training run: its stages in a folder that can be continued, and its record."""
 
-import json
 import os
 import platform
 import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 
-from openmm_cgvae._runtime.atomic_files import written_whole
+from openmm_cgvae._runtime.atomic_files import write_json
+from openmm_cgvae._runtime.run_folder import (
+    LOCK,
+    check_settings,
+    only_run,
+    read_settings,
+)
 from openmm_cgvae._runtime.threads import threads
 from openmm_cgvae._runtime.version import __version__
 from openmm_cgvae.model import ModelConfig
@@ -58,6 +65,8 @@ def run_training(  # noqa: PLR0913 - the settings of a training
 
     Raises
     ------
+    RuntimeError
+        If another run is writing to the folder.
     ValueError
         If the folder holds another run, or the training came to values that are not
         numbers.
@@ -66,8 +75,12 @@ def run_training(  # noqa: PLR0913 - the settings of a training
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary if run_directory is None else run_directory)
         settings = {"model": asdict(model.config), "training": asdict(config)}
-        _claim(folder, settings | data.identity)
-        with threads(n_threads):
+        folder.mkdir(parents=True, exist_ok=True)
+        # Of several processes the first claims the folder for all of them.
+        is_first = getattr(rank_zero_only, "rank", 0) == 0
+        lock = only_run(folder / LOCK, "run_directory") if is_first else nullcontext()
+        with lock, threads(n_threads):
+            _claim(folder, settings | data.identity)
             fit(
                 stages,
                 folder,
@@ -93,27 +106,15 @@ def run_training(  # noqa: PLR0913 - the settings of a training
 def _claim(folder: Path, run: dict[str, Any]) -> None:
     """Note what a run is in its folder, or check that it is the same run.
 
-    The folder is made if it is not there. ``run`` is everything the result depends on,
-    in plain JSON types.
+    ``run`` is everything the result depends on, in plain JSON types.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     note = folder / "settings.json"
-    text = json.dumps(run, indent=1)
     if not note.exists():
-        with written_whole(note) as unfinished:
-            unfinished.write_text(text)
+        write_json(note, run)
         return
-    try:
-        there = json.loads(note.read_text())
-        # A run of a version without some of the settings has them as they are now.
-        there["model"] = asdict(ModelConfig()) | there["model"]
-        there["training"] = asdict(TrainingConfig()) | there["training"]
-    except (ValueError, TypeError, KeyError):
-        there = {}
-    here = json.loads(text)
-    if there != here:
-        other = [name for name in here if there.get(name) != here[name]]
-        raise ValueError(
-            f"`run_directory` is {folder}, which holds a run with other settings "
-            f"({', '.join(other)} of its settings.json); choose another folder"
-        )
+    there = read_settings(note)
+    # A run of a version without some of the settings has them as they are now.
+    for name, now in (("model", ModelConfig()), ("training", TrainingConfig())):
+        if isinstance(there.get(name), dict):
+            there[name] = asdict(now) | there[name]
+    check_settings(there, run, note, "run_directory")

@@ -243,7 +243,7 @@ def test_other_settings_in_the_same_folder_are_refused(
     universe, mapping, tmp_path, change, named
 ):
     short(universe, mapping, tmp_path, n_epochs=1)
-    with pytest.raises(ValueError, match=rf"`run_directory` is .*\({named} of"):
+    with pytest.raises(ValueError, match=rf"`run_directory` holds .*\({named}\."):
         short(universe, mapping, tmp_path, **{"n_epochs": 1, **change})
 
 
@@ -256,7 +256,7 @@ def test_another_mapping_in_the_same_folder_is_refused(universe, mapping, tmp_pa
 def test_other_frames_in_the_same_folder_are_refused(universe, mapping, tmp_path):
     options = {"n_epochs": 1, "model": {"normalises_sums": False}}
     short(universe, mapping, tmp_path, **options)
-    with pytest.raises(ValueError, match=r"\(frames_sha256 of its settings.json\)"):
+    with pytest.raises(ValueError, match=r"settings \(frames_sha256; see"):
         short(trembling(N_FRAMES, seed=1), mapping, tmp_path, **options)
 
 

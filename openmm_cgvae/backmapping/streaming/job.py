@@ -1,7 +1,6 @@
 """Job: all that a process needs to backmap any block of frames."""
 
 import json
-import os
 import pickle
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -12,6 +11,7 @@ from threading import get_ident
 import numpy as np
 import torch
 
+from openmm_cgvae._runtime.atomic_files import write_atomically, written_whole
 from openmm_cgvae.backmapping.bead_reader import BeadBlock, Beads
 from openmm_cgvae.backmapping.decoding import Decoding
 from openmm_cgvae.backmapping.streaming.block_reader import BlockReader
@@ -19,7 +19,7 @@ from openmm_cgvae.backmapping.streaming.block_writer import write_block
 from openmm_cgvae.backmapping.streaming.run_files import RunFiles
 from openmm_cgvae.molecules import AtomTable
 
-__all__ = ["Job", "frames_per_block", "make_block", "write_text"]
+__all__ = ["Job", "frames_per_block", "make_block"]
 
 _JOB_FILE = "job.pickle"
 # Enough that opening and closing files costs nothing, little enough to keep memory
@@ -114,7 +114,7 @@ class Job:
                 chosen = slice(file, file + 1) if n_files > 1 else slice(None)
                 self._write(self.files.part(block, file), beads, atoms[:, chosen])
         note = {"n_frames": n_frames, "skipped": beads.skipped}
-        write_text(self.files.note(block), json.dumps(note))
+        write_atomically(self.files.note(block), json.dumps(note).encode())
 
     def save(self) -> Path:
         """Write the job for other processes.
@@ -144,12 +144,8 @@ class Job:
         return BlockReader(self.beads)
 
     def _write(self, path: Path, beads: BeadBlock, atoms: np.ndarray) -> None:
-        unfinished = path.with_name(f"{os.getpid()}-{get_ident()}-{path.name}")
-        try:
+        with written_whole(path) as unfinished:
             write_block(unfinished, self.files.format, beads, atoms, self._dt())
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
 
     def _dt(self) -> float | None:
         """Return the time between frames [ps], for formats that have only that."""
@@ -189,10 +185,3 @@ def _load(job_file: str, token: str, thread: int) -> Job:
         # away from its threads would wait for them for ever.
         torch.set_num_threads(1)
     return pickle.loads(Path(job_file).read_bytes())
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step."""
-    unfinished = path.with_name(f"{os.getpid()}-{get_ident()}-{path.name}")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)

@@ -4,17 +4,16 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import MDAnalysis as mda
 import numpy as np
-from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
+from openmm_cgvae._runtime.atomic_files import write_json
+from openmm_cgvae._runtime.run_folder import check_settings, only_run
 from openmm_cgvae.backmapping.streaming.backends import Backend, finished_blocks
 from openmm_cgvae.backmapping.streaming.growing_files import (
     append_part,
@@ -22,8 +21,9 @@ from openmm_cgvae.backmapping.streaming.growing_files import (
     size_of,
     wait_for_disk,
 )
-from openmm_cgvae.backmapping.streaming.job import Job, write_text
+from openmm_cgvae.backmapping.streaming.job import Job
 from openmm_cgvae.model import Model
+from openmm_cgvae.model.checkpoint import hash_of_weights
 from openmm_cgvae.structures.export.universes import make_universe, structure_writer
 
 __all__ = ["Progress", "WrittenTrajectory", "backmap_frames"]
@@ -113,28 +113,10 @@ def backmap_frames(
     ValueError
         If an unfinished run with other settings is in the way, or no frame was good.
     """
-    with _only_run(job):
-        return _backmap(job, backend, n_workers, shows_progress=shows_progress)
-
-
-@contextmanager
-def _only_run(job: Job) -> Iterator[None]:
-    """Keep other runs away from the files; a run that is killed lets go of them."""
     folder = job.files.folder
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise RuntimeError(
-            f"`output` is being written by another run, which works in {str(folder)!r};"
-            " wait for it, or give another name"
-        ) from error
-    try:
-        yield
-    finally:
-        # Before others can have it: who opened it until now looks for a new one.
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
+    # Beside the folder, which is removed in the end.
+    with only_run(folder.with_name(f".{folder.name}.lock")):
+        return _backmap(job, backend, n_workers, shows_progress=shows_progress)
 
 
 def _backmap(
@@ -187,7 +169,7 @@ def _begin(job: Job) -> Progress:
     path = job.files.folder / _PROGRESS_FILE
     if path.is_file():
         progress = Progress(**json.loads(path.read_text(encoding="utf-8")))
-        _check_settings(progress.settings, settings, job.files.folder)
+        check_settings(progress.settings, settings, job.files.folder)
         files = [job.files.growing(file) for file in range(job.files.n_files)]
         if all(map(cut, files, progress.n_bytes)):
             progress.skipped = [(frame, why) for frame, why in progress.skipped]
@@ -244,9 +226,7 @@ def _append_ready(job: Job, progress: Progress, bar: tqdm) -> None:
 def _save(job: Job, progress: Progress) -> None:
     for file in range(job.files.n_files):
         wait_for_disk(job.files.growing(file))
-    write_text(
-        job.files.folder / _PROGRESS_FILE, json.dumps(asdict(progress), indent=1)
-    )
+    write_json(job.files.folder / _PROGRESS_FILE, asdict(progress))
 
 
 def _finish(job: Job, whole: Path, output: Path, n_frames: int) -> None:
@@ -274,7 +254,7 @@ def _settings(job: Job) -> dict[str, Any]:
     group, decoding = job.beads.group, job.decoding
     return {
         "format": _FORMAT,
-        "model": _digest(decoding.sampler.model),
+        "model": _hash_of_model(decoding.sampler.model),
         "outputs": [output.name for output in job.files.outputs],
         "frames": [job.frames.start, job.frames.stop, job.frames.step],
         "n": decoding.n,
@@ -293,23 +273,11 @@ def _settings(job: Job) -> dict[str, Any]:
     }
 
 
-def _check_settings(old: dict[str, Any], new: dict[str, Any], folder: Path) -> None:
-    changed = [name for name in new if old.get(name) != new[name]]
-    if changed:
-        name = changed[0]
-        raise ValueError(
-            f"`output` was begun with another {name} ({old.get(name)}, now "
-            f"{new[name]}); go on with the same settings, or remove {str(folder)!r} to "
-            "begin anew"
-        )
-
-
-def _digest(model: Model) -> str:
+def _hash_of_model(model: Model) -> str:
     """Compute a hash of the weights, the settings and the mapping."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    records = [asdict(model.config), model.mapping.to_dict()]
-    digest.update(json.dumps(records, default=str).encode())
-    return digest.hexdigest()
+    records = [
+        hash_of_weights(model.state_dict()),
+        asdict(model.config),
+        model.mapping.to_dict(),
+    ]
+    return hashlib.sha256(json.dumps(records, default=str).encode()).hexdigest()

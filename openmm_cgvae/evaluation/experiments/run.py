@@ -1,6 +1,5 @@
 """A benchmark is run cell by cell; what is done already is kept."""
 
-import json
 import os
 import platform
 import time
@@ -14,7 +13,13 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from openmm_cgvae._runtime.atomic_files import written_whole
+from openmm_cgvae._runtime.atomic_files import write_json
+from openmm_cgvae._runtime.run_folder import (
+    LOCK,
+    check_settings,
+    only_run,
+    read_settings,
+)
 from openmm_cgvae._runtime.version import __version__
 from openmm_cgvae.evaluation.evaluation import evaluate
 from openmm_cgvae.evaluation.experiments.mappings import make_mapping
@@ -82,6 +87,8 @@ def run_benchmark(
 
     Raises
     ------
+    RuntimeError
+        If another benchmark is at work on the same cell.
     ValueError
         If the folder holds cells with other settings, or a mapping does not fit.
     """
@@ -91,7 +98,7 @@ def run_benchmark(
     (folder / CELLS).mkdir(parents=True, exist_ok=True)
     cells = config.cells()
     for cell in cells:
-        _check_settings(folder / CELLS / cell.name, _settings(config, cell))
+        _check_cell(folder / CELLS / cell.name, _settings(config, cell))
     atoms = mda.Universe(*config.files)
     frames = Frames.from_universe(atoms, step=_step(atoms, config.n_frames))
     n_done = sum((folder / CELLS / cell.name / RESULT).exists() for cell in cells)
@@ -108,8 +115,12 @@ def run_benchmark(
             if (place / RESULT).exists():
                 continue
             bar.set_description(cell.name)
+            place.mkdir(exist_ok=True)
             runner = _Runner(config, cell, place, atoms, frames, command, compiles)
-            runner.run(progress=progress)
+            with only_run(place / LOCK):
+                # Another benchmark may have done it in the meantime.
+                if not (place / RESULT).exists():
+                    runner.run(progress=progress)
             write_tables(read_results(folder), folder)
             bar.update()
     tables = write_tables(read_results(folder), folder)
@@ -133,8 +144,7 @@ class _Runner:
     compiles: bool | None
 
     def run(self, *, progress: bool) -> None:
-        self.place.mkdir(exist_ok=True)
-        _write_json(self.place / SETTINGS, _settings(self.config, self.cell))
+        write_json(self.place / SETTINGS, _settings(self.config, self.cell))
         was_begun = (self.place / RUN).exists()
         frames = frames_in_order(self.frames, self.cell.split, self.config.seed)
         begun = time.process_time()
@@ -163,7 +173,7 @@ class _Runner:
                 **machine(),
             },
         }
-        _write_json(self.place / RESULT, result)
+        write_json(self.place / RESULT, result)
 
     def _model(self, frames: Frames, *, progress: bool) -> Model:
         path = self.place / MODEL
@@ -276,26 +286,13 @@ def _settings(config: BenchmarkConfig, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _check_settings(place: Path, settings: dict[str, Any]) -> None:
+def _check_cell(place: Path, settings: dict[str, Any]) -> None:
     path = place / SETTINGS
-    if not path.exists():
-        return
-    there = json.loads(path.read_text())
-    here = json.loads(json.dumps(settings))
-    other = [name for name in here if there.get(name) != here[name]]
-    if other:
-        raise ValueError(
-            f"`output` holds {place.name} with other settings ({', '.join(other)}); "
-            "choose another folder, or remove that one"
-        )
+    if path.exists():
+        check_settings(read_settings(path), settings, path)
 
 
 def _step(atoms: mda.Universe, n_frames: int | None) -> int:
     if n_frames is None:
         return 1
     return -(-atoms.trajectory.n_frames // n_frames)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with written_whole(path) as unfinished:
-        unfinished.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")

@@ -1,7 +1,6 @@
 """MoleculeSet: a folder with a topology and a trajectory of every molecule."""
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -15,21 +14,23 @@ from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 from openmm import app, unit
 from tqdm import tqdm
 
-from openmm_cgvae._runtime.atomic_files import written_whole
+from openmm_cgvae._runtime.atomic_files import write_json, written_whole
+from openmm_cgvae._runtime.run_folder import (
+    LOCK,
+    check_settings,
+    only_run,
+    read_settings,
+)
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.simulation.molecule_sets.iupac_labels import standard_labels
-from openmm_cgvae.simulation.reference.walker_files import (
-    refuse_other_settings,
-    write_json,
-    write_pdb,
-)
+from openmm_cgvae.simulation.reference.walker_files import write_pdb
 from openmm_cgvae.structures.openmm_bridge.units import ANGSTROM_PER_NM
 
 __all__ = ["INDEX", "Made", "MoleculeSet", "split_of"]
 
 INDEX = "index.json"
 VALIDATION_SHARE = 20  # one sequence in so many
-PRECISION = 10_000.0  # of the files, per nm: steps of 0.001 A
+PRECISION = 10_000.0  # of the files, per nm: steps of 0.001 Å
 
 
 class Made(NamedTuple):
@@ -40,7 +41,7 @@ class Made(NamedTuple):
     topology : openmm.app.Topology
         Its atoms and bonds.
     positions : ndarray, shape (n_frames, n_atoms, 3)
-        Its frames [A].
+        Its frames [Å].
     entry : dict
         What is known of it, in plain JSON types, with its ``"sequence"``.
     """
@@ -51,7 +52,7 @@ class Made(NamedTuple):
 
 
 def split_of(sequence: str) -> str:
-    """Say which part of a set a sequence belongs to, wherever it is met.
+    """Find which part of a set a sequence belongs to, wherever it is met.
 
     Examples
     --------
@@ -63,7 +64,7 @@ def split_of(sequence: str) -> str:
 
 
 class MoleculeSet:
-    """A folder of molecules that grows, and the index that says what is in it.
+    """A folder of molecules that grows, and the index of what is in it.
 
     ``NAME.pdb`` and ``NAME.xtc`` are there before the index names them, so what a
     killed run left over is written again.
@@ -84,12 +85,16 @@ class MoleculeSet:
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         self.folder = folder
-        refuse_other_settings(folder / INDEX, settings)
-        self._content = settings | {"molecules": {}, "skipped": {}}
-        if (folder / INDEX).exists():
-            there = json.loads((folder / INDEX).read_text())
-            for part in ("molecules", "skipped"):
-                self._content[part] = there.get(part, {})
+        self._settings = settings
+        self._read()
+
+    def _read(self) -> None:
+        """Read what the folder holds, and check that it is of the same settings."""
+        index = self.folder / INDEX
+        there = read_settings(index) if index.exists() else self._settings
+        check_settings(there, self._settings, index)
+        parts = {part: there.get(part, {}) for part in ("molecules", "skipped")}
+        self._content = self._settings | parts
 
     @property
     def molecules(self) -> MappingProxyType[str, dict[str, Any]]:
@@ -98,15 +103,15 @@ class MoleculeSet:
 
     @property
     def skipped(self) -> MappingProxyType[str, str]:
-        """Why molecules were left out: a sentence each."""
+        """Why molecules were left out: a message each."""
         return MappingProxyType(self._content["skipped"])
 
     def __contains__(self, name: str) -> bool:
-        """Tell whether a molecule is done, one way or the other."""
+        """Return whether a molecule is done, one way or the other."""
         return name in self.molecules or name in self.skipped
 
     def __str__(self) -> str:
-        """Say what there is, and line by line what was left out."""
+        """Describe what there is, and line by line what was left out."""
         entries = self.molecules.values()
         n_frames, n_dropped = (
             sum(entry[name] for entry in entries) for name in ("n_frames", "n_dropped")
@@ -120,17 +125,39 @@ class MoleculeSet:
         )
 
     def fill(
-        self, jobs: Mapping[str, Callable[[], Made]], *, progress: bool = True
+        self,
+        jobs: Mapping[str, Callable[[], Made]],
+        left_out: Mapping[str, str] = MappingProxyType({}),
+        *,
+        progress: bool = True,
     ) -> None:
-        """Make what is not there yet; what fails is noted and left out.
+        """Build what is not there yet; what fails is noted and left out.
 
         Parameters
         ----------
         jobs : mapping of str to callable
             How to make each molecule, by its name.
+        left_out : mapping of str to str
+            Why others are left out from the start.
         progress : bool
             Whether to show a progress bar.
+
+        Raises
+        ------
+        RuntimeError
+            If another run is filling the folder.
         """
+        if all(name in self for name in (*left_out, *jobs)):
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with only_run(self.folder / LOCK):
+            self._read()  # another run may have gone on in the meantime
+            for name, message in left_out.items():
+                if name not in self:
+                    self._skip(name, message)
+            self._build(jobs, progress=progress)
+
+    def _build(self, jobs: Mapping[str, Callable[[], Made]], *, progress: bool) -> None:
         waiting = {name: make for name, make in jobs.items() if name not in self}
         with tqdm(
             total=len(jobs),
@@ -141,22 +168,13 @@ class MoleculeSet:
         ) as bar:
             for name, make in waiting.items():
                 try:
-                    self.add(name, make())
+                    self._add(name, make())
                 except (ValueError, openmm.OpenMMException) as error:
-                    self.skip(name, str(error))
+                    self._skip(name, str(error))
                 bar.update()
 
-    def add(self, name: str, made: Made) -> None:
-        """Write a molecule, with the labels of IUPAC, and then its line in the index.
-
-        Parameters
-        ----------
-        name : str
-            Its name, which its files get.
-        made : Made
-            The molecule.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def _add(self, name: str, made: Made) -> None:
+        """Write a molecule with the labels of IUPAC, and then its line in the index."""
         start = app.Modeller(made.topology, made.positions[0] * unit.angstrom)
         table = AtomTable.from_universe(mda.Universe(start))
         positions = standard_labels(table, made.positions)
@@ -168,10 +186,9 @@ class MoleculeSet:
         self._content["molecules"][name] = made.entry | size | split
         write_json(self.folder / INDEX, self._content)
 
-    def skip(self, name: str, sentence: str) -> None:
-        """Note why a molecule is left out."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._content["skipped"][name] = sentence
+    def _skip(self, name: str, message: str) -> None:
+        """Write down why a molecule is left out."""
+        self._content["skipped"][name] = message
         write_json(self.folder / INDEX, self._content)
 
 

@@ -104,14 +104,11 @@ def simulate_proteins(
     chosen, left_out = chosen_fragments(
         [Path(folder) for folder in structures], [Path(path) for path in held_out]
     )
-    for label, sentence in left_out.items():
-        if label not in molecules:
-            molecules.skip(label, sentence)
     jobs = {
         name: partial(_simulate, fragment, seed, dynamics, platform)
         for name, fragment in chosen.items()
     }
-    molecules.fill(jobs, progress=progress)
+    molecules.fill(jobs, left_out, progress=progress)
     return molecules
 
 

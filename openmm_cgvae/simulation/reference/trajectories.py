@@ -18,6 +18,8 @@ import openmm
 from openmm import app
 from tqdm import tqdm
 
+from openmm_cgvae._runtime.atomic_files import write_json
+from openmm_cgvae._runtime.run_folder import check_settings, only_run, read_settings
 from openmm_cgvae._runtime.version import __version__
 from openmm_cgvae.simulation.reference.dynamics import METHOD, create_simulation
 from openmm_cgvae.simulation.reference.settings import SimulationConfig
@@ -25,8 +27,6 @@ from openmm_cgvae.simulation.reference.systems import basin_shares, system_named
 from openmm_cgvae.simulation.reference.walker_files import (
     WalkerPart,
     concatenate,
-    refuse_other_settings,
-    write_json,
     write_pdb,
 )
 
@@ -114,6 +114,8 @@ def simulate(  # noqa: PLR0913 - one argument for each setting of a run
         If a setting is impossible, or `output` holds a run with other settings.
     FileExistsError
         If `output` holds files of these names that are no run.
+    RuntimeError
+        If another run is writing to the same files.
 
     Notes
     -----
@@ -139,34 +141,56 @@ def simulate(  # noqa: PLR0913 - one argument for each setting of a run
         platform=platform,
     )
     folder = Path(output)
-    result = SimulationResult(
-        topology=folder / f"{system}.pdb",
-        trajectory=folder / f"{system}.xtc",
-        provenance=folder / f"{system}.json",
-        was_complete=(folder / f"{system}.json").exists(),
-    )
-    parts_folder = folder / f"{system}.parts"
+    result = _result_in(folder, config)
     if result.was_complete:
-        refuse_other_settings(result.provenance, {"config": asdict(config)})
-        _log.info("%s is complete; nothing to do", result.trajectory)
-    else:
-        _claim(parts_folder, config, result)
-        stems = [
-            parts_folder / f"walker-{walker:04d}" for walker in range(config.n_walkers)
-        ]
-        parts = [
-            WalkerPart(stem, pdb.topology, config.steps_per_frame) for stem in stems
-        ]
-        _run_walkers(config, pdb.topology, parts, progress=progress)
-        _join(config, pdb, parts, result)
-    shutil.rmtree(parts_folder, ignore_errors=True)
+        return result
+    folder.mkdir(parents=True, exist_ok=True)
+    with only_run(folder / f".{system}.lock"):
+        result = _result_in(folder, config)  # the last holder may have completed it
+        if not result.was_complete:
+            _run(config, pdb, folder / f"{system}.parts", result, progress=progress)
     return result
+
+
+def _result_in(folder: Path, config: SimulationConfig) -> SimulationResult:
+    """Name the files of a run; if they are there, check that they are of this one."""
+    stem = folder / config.system
+    result = SimulationResult(
+        topology=stem.with_suffix(".pdb"),
+        trajectory=stem.with_suffix(".xtc"),
+        provenance=stem.with_suffix(".json"),
+        was_complete=stem.with_suffix(".json").exists(),
+    )
+    if result.was_complete:
+        there = read_settings(result.provenance)
+        check_settings(there, {"config": asdict(config)}, result.provenance)
+        _log.info("%s is complete; nothing to do", result.trajectory)
+    return result
+
+
+def _run(
+    config: SimulationConfig,
+    pdb: app.PDBFile,
+    parts_folder: Path,
+    result: SimulationResult,
+    *,
+    progress: bool,
+) -> None:
+    """Run what is not there yet, and join the parts."""
+    _claim(parts_folder, config, result)
+    stems = [
+        parts_folder / f"walker-{walker:04d}" for walker in range(config.n_walkers)
+    ]
+    parts = [WalkerPart(stem, pdb.topology, config.steps_per_frame) for stem in stems]
+    _run_walkers(config, pdb.topology, parts, progress=progress)
+    _join(config, pdb, parts, result)
+    shutil.rmtree(parts_folder, ignore_errors=True)
 
 
 def _claim(
     parts_folder: Path, config: SimulationConfig, result: SimulationResult
 ) -> None:
-    """Make the folder for the parts; refuse to mix with anything else."""
+    """Make the folder for the parts, unless it would mix with anything else."""
     for path in (result.topology, result.trajectory):
         if path.exists() and not parts_folder.exists():
             raise FileExistsError(
@@ -175,9 +199,11 @@ def _claim(
             )
     # Another version of OpenMM could not read the checkpoints.
     settings = {"config": asdict(config), "openmm": openmm.__version__}
-    refuse_other_settings(parts_folder / SETTINGS, settings)
-    parts_folder.mkdir(parents=True, exist_ok=True)
-    write_json(parts_folder / SETTINGS, settings)
+    note = parts_folder / SETTINGS
+    if note.exists():
+        check_settings(read_settings(note), settings, note)
+    parts_folder.mkdir(exist_ok=True)
+    write_json(note, settings)
 
 
 def _run_walkers(
@@ -234,11 +260,9 @@ def _join(
     parts: list[WalkerPart],
     result: SimulationResult,
 ) -> None:
-    """Make the parts one trajectory; the provenance, written last, says it is whole."""
+    """Write one trajectory; the provenance, written last, tells that it is whole."""
     write_pdb(result.topology, pdb)
-    joined = parts[0].frames.with_name("joined.xtc")
-    concatenate([part.frames for part in parts], joined)
-    joined.replace(result.trajectory)
+    concatenate([part.frames for part in parts], result.trajectory)
     molecule = system_named(config.system)
     walkers = [
         {

@@ -1,35 +1,20 @@
-"""Unfinished trajectories on disk, so that a killed run loses only its last seconds."""
+"""Walker files: trajectories that grow, of which a killed run loses seconds only."""
 
 import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 from openmm import app, unit
 
+from openmm_cgvae._runtime.atomic_files import write_atomically, written_whole
 from openmm_cgvae.simulation.reference.dynamics import TIMESTEP_FS
 
 __all__ = [
     "WalkerPart",
     "concatenate",
-    "refuse_other_settings",
-    "write_atomically",
-    "write_json",
     "write_pdb",
 ]
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_bytes(content)
-    temporary.replace(path)
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write plain values as readable JSON, whole or not at all."""
-    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def write_pdb(path: Path, pdb: app.PDBFile | app.Modeller) -> None:
@@ -45,7 +30,6 @@ def write_pdb(path: Path, pdb: app.PDBFile | app.Modeller) -> None:
     pdb : openmm.app.PDBFile or Modeller
         The structure.
     """
-    temporary = path.with_name(f".{path.name}.partial")
     # A PDB file counts the end of a chain among its atoms; so serials may be shifted.
     serials = {}
     serial = 0
@@ -57,53 +41,19 @@ def write_pdb(path: Path, pdb: app.PDBFile | app.Modeller) -> None:
     pairs = sorted(
         (bond.atom1.index, bond.atom2.index) for bond in pdb.topology.bonds()
     )
-    with temporary.open("w") as file:
+    with written_whole(path) as unfinished, unfinished.open("w") as file:
         app.PDBFile.writeModel(pdb.topology, pdb.positions, file, keepIds=True)
         for first, second in pairs:
             file.write(f"CONECT{serials[first]:5d}{serials[second]:5d}\n")
         file.write("END\n")
-    temporary.replace(path)
 
 
 def concatenate(sources: list[Path], target: Path) -> None:
-    """Join XTC files of one molecule: an XTC file is its frames and nothing else."""
-    with target.open("wb") as joined:
+    """Write the frames of XTC files, which are nothing else, to one file."""
+    with written_whole(target) as unfinished, unfinished.open("wb") as joined:
         for source in sources:
             with source.open("rb") as part:
                 shutil.copyfileobj(part, joined)
-
-
-def refuse_other_settings(path: Path, wanted: dict[str, Any]) -> None:
-    """Make sure that a file, if there, tells of a run with the same settings.
-
-    Parameters
-    ----------
-    path : Path
-        A JSON file, in or below the run's directory.
-    wanted : dict
-        Values the file should have; dictionaries are compared entry by entry.
-
-    Raises
-    ------
-    ValueError
-        If one of the values is another.
-    """
-    if not path.exists():
-        return
-    content = json.loads(path.read_text())
-    # As they would come back from a file: tuples as lists.
-    wanted = json.loads(json.dumps(wanted))
-    for name, values in wanted.items():
-        found = content.get(name, {})
-        if not isinstance(values, dict):
-            found, values = {name: found}, {name: values}
-        for entry, value in values.items():
-            if found.get(entry) != value:
-                raise ValueError(
-                    f"`output` holds a run with {entry} {found.get(entry)!r} "
-                    f"({path}), but {value!r} was asked for; choose another "
-                    "directory, or give the same settings"
-                )
 
 
 class WalkerPart:
@@ -146,7 +96,7 @@ class WalkerPart:
         return int(self._header()["n_frames"]) if self.checkpoint.exists() else 0
 
     def resume(self, simulation: app.Simulation) -> bool:
-        """Take a simulation back to the checkpoint and cut off later frames.
+        """Load the checkpoint into a simulation and cut off later frames.
 
         Parameters
         ----------

@@ -183,7 +183,7 @@ class TestContinues:
         self, backmapper, tmp_path, monkeypatch, options, name
     ):
         self.stopped(backmapper, tmp_path, monkeypatch)
-        with pytest.raises(ValueError, match=f"was begun with another {name} .*remove"):
+        with pytest.raises(ValueError, match=rf"settings \({name} was .*remove"):
             self.run(backmapper, tmp_path, **options)
 
     def test_after_a_bad_frame_by_leaving_it_out(self, model, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import Counter
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from MDAnalysisTests import datafiles
 from openmm import app, unit
 
+from openmm_cgvae._runtime.run_folder import LOCK, only_run
 from openmm_cgvae.data import data_path
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.simulation.molecule_sets import (
@@ -21,7 +23,7 @@ from openmm_cgvae.simulation.molecule_sets import (
     simulate_peptides,
 )
 from openmm_cgvae.simulation.molecule_sets.iupac_labels import standard_labels
-from openmm_cgvae.simulation.molecule_sets.molecule_set import split_of
+from openmm_cgvae.simulation.molecule_sets.molecule_set import MoleculeSet, split_of
 from openmm_cgvae.simulation.molecule_sets.peptides import VARIANTS, build_peptide
 from openmm_cgvae.simulation.molecule_sets.sequences import (
     AMINO_ACIDS,
@@ -369,10 +371,26 @@ class TestPeptideSets:
         assert (entry["n_frames"], entry["n_dropped"]) == (2, 1)
         assert "3 of 3 frames are not sound: in the last cis" in str(molecules)
 
+    def test_two_runs_do_not_mix(self, tmp_path):
+        with (
+            only_run(tmp_path / LOCK),
+            pytest.raises(RuntimeError, match="`output` is being written by another"),
+        ):
+            brief_set(tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_what_another_run_made_in_the_meantime_is_kept(self, folder, tmp_path):
+        config = {"seed": SHORT_SEED, "platform": "CPU", **asdict(BRIEF)}
+        late = MoleculeSet(tmp_path, {"kind": "peptides", "config": config})
+        shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+        late.fill({}, {"odd": "no such molecule"}, progress=False)
+        assert len(late.molecules) == 2
+        assert late.skipped == {"odd": "no such molecule"}
+
     @pytest.mark.parametrize(
         ("options", "sentence"),
         [
-            ({"seed": 7}, "holds a run with seed 200"),
+            ({"seed": 7}, "holds a run with .*seed was 200, now 7"),
             ({"n_peptides": 0}, "`n_peptides` is 0 but must be at least 1"),
             ({"seed": -1}, "`seed` is -1 but must be at least 0"),
         ],

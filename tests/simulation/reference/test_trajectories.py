@@ -201,7 +201,7 @@ def test_resumed_run_equals_the_uninterrupted(
         with pytest.raises(KeyboardInterrupt):
             simulate("alanine-dipeptide", tmp_path, **QUICK)
     assert not (tmp_path / "alanine-dipeptide.xtc").exists()
-    with pytest.raises(ValueError, match="holds a run with seed 0.* but 5 was asked"):
+    with pytest.raises(ValueError, match=r"\(config.seed was 0, now 5; see"):
         simulate("alanine-dipeptide", tmp_path, seed=5, **QUICK)
     resumed = simulate("alanine-dipeptide", tmp_path, **QUICK)
     assert resumed.trajectory.read_bytes() == uninterrupted.trajectory.read_bytes()
@@ -229,6 +229,41 @@ module.simulate("alanine-dipeptide", {str(tmp_path)!r}, **{QUICK!r})
     assert resumed.trajectory.read_bytes() == uninterrupted.trajectory.read_bytes()
 
 
+WAITING = """
+import sys
+from openmm_cgvae.simulation.reference import trajectories as module
+from openmm_cgvae.simulation.reference.walker_files import WalkerPart
+append = WalkerPart.append
+def append_and_wait(self, positions):
+    append(self, positions)
+    if sys.stdin is not None:
+        print("running", flush=True)
+        sys.stdin.read()
+        sys.stdin = None
+WalkerPart.append = append_and_wait
+module.simulate("alanine-dipeptide", {folder!r}, **{options!r})
+"""
+
+
+def test_a_second_process_is_refused_and_mixes_nothing(uninterrupted, tmp_path):
+    script = WAITING.format(folder=str(tmp_path), options=QUICK)
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout.readline() == "running\n"
+        with pytest.raises(RuntimeError, match="`output` is being written by another"):
+            simulate("alanine-dipeptide", tmp_path, **QUICK)
+        process.communicate()
+    assert process.returncode == 0
+    result = simulate("alanine-dipeptide", tmp_path, **QUICK)
+    assert result.was_complete
+    assert result.trajectory.read_bytes() == uninterrupted.trajectory.read_bytes()
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_complete_run_is_not_repeated(uninterrupted, caplog):
     before = uninterrupted.trajectory.stat().st_mtime_ns
     with caplog.at_level("INFO"):
@@ -237,7 +272,7 @@ def test_complete_run_is_not_repeated(uninterrupted, caplog):
     assert "is complete" in caplog.text
     assert uninterrupted.trajectory.stat().st_mtime_ns == before
     with pytest.raises(
-        ValueError, match=r"`output` holds a run with temperature \[300.0\]"
+        ValueError, match=r"holds a run with .*temperature was \[300.0\], now \[310.0\]"
     ):
         simulate(
             "alanine-dipeptide",
