@@ -1,4 +1,4 @@
-"""What Lightning calls between steps: checkpoints, the log and the progress bar."""
+"""Callbacks of Lightning: checkpoints, the log and the progress bar."""
 
 import csv
 import math
@@ -11,6 +11,8 @@ from tqdm.auto import tqdm
 
 from openmm_cgvae._runtime.atomic_files import written_whole
 from openmm_cgvae.training.stages import MONITORED, Stage
+
+__all__ = ["BEST", "LAST", "LOG", "BestAndLastCheckpoint", "Log", "Progress"]
 
 LAST, BEST, LOG = "last.ckpt", "best.ckpt", "metrics.csv"
 SHORT_NAMES = {

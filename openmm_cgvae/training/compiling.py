@@ -1,4 +1,4 @@
-"""Losses of training steps through `torch.compile`, where there is a compiler."""
+"""Compiled losses of training steps, where `torch.compile` finds a compiler."""
 
 import os
 import shutil
@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from openmm_cgvae.model.graphs import GraphBatch
+
+__all__ = ["CompiledLosses", "pays"]
 
 # Fewer steps than this take less time than the compiler.
 FEWEST_STEPS = 10_000
@@ -34,7 +36,7 @@ class CompiledLosses:
     Parameters
     ----------
     losses : bound method
-        Takes a batch, noise and numbers; gives the terms of the loss, among them
+        Takes a batch, noise and weights; returns the terms of the loss, among them
         ``total``.
     trained : iterable of Parameter
         The weights that are trained.
@@ -51,7 +53,7 @@ class CompiledLosses:
     def __call__(
         self, batch: GraphBatch, noise: Tensor, *numbers: float
     ) -> dict[str, Tensor]:
-        """Give the terms of the loss."""
+        """Compute the terms of the loss."""
         # Other numbers would be compiled for anew.
         tensors = [batch.bead_positions.new_tensor(number) for number in numbers]
         if not self.n_molecules:
@@ -69,14 +71,14 @@ class CompiledLosses:
         return self.compiled(batch, noise, *tensors)
 
     def _fault(self, batch: GraphBatch, noise: Tensor, numbers: list[Tensor]) -> str:
-        """Make a step both ways, and say what is wrong with the compiled one."""
-        expected = self._slope(self.losses(batch, noise, *numbers))
+        """Compute a step both ways, and return what is wrong with the compiled one."""
+        expected = self._gradient(self.losses(batch, noise, *numbers))
         try:
             with warnings.catch_warnings():
                 # Torch's own, while it loads its compiler.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 warnings.simplefilter("ignore", FutureWarning)
-                found = self._slope(self.compiled(batch, noise, *numbers))
+                found = self._gradient(self.compiled(batch, noise, *numbers))
         except Exception as error:  # noqa: BLE001 - whatever a compiler may raise
             inner = getattr(error, "inner_exception", error)
             return next(iter(str(inner).strip().splitlines()), type(inner).__name__)
@@ -85,13 +87,15 @@ class CompiledLosses:
             return ""
         return f"gradients are {difference:.1e} off"
 
-    def _slope(self, losses: dict[str, Tensor]) -> Tensor:
-        slopes = torch.autograd.grad(losses["total"], self.trained, allow_unused=True)
-        return torch.cat([slope.flatten() for slope in slopes if slope is not None])
+    def _gradient(self, losses: dict[str, Tensor]) -> Tensor:
+        gradients = torch.autograd.grad(
+            losses["total"], self.trained, allow_unused=True
+        )
+        return torch.cat([g.flatten() for g in gradients if g is not None])
 
 
 def pays(n_steps: int) -> bool:
-    """Tell whether compiling saves more time than it takes, and is possible.
+    """Check whether compiling saves more time than it takes, and is possible.
 
     Parameters
     ----------

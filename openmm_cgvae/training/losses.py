@@ -11,10 +11,20 @@ from openmm_cgvae.model import Model, Reconstruction, TransferableModel
 from openmm_cgvae.model.gaussian import Gaussian
 from openmm_cgvae.model.graphs import GraphBatch
 
-# Standard deviation of a bond length under the learned likelihood [A], and how much
+__all__ = [
+    "LossTerms",
+    "bond_length",
+    "crowding",
+    "kl_divergence",
+    "objective",
+    "reconstruction",
+    "strain",
+]
+
+# Standard deviation of a bond length under the learned likelihood [Å], and how much
 # its term counts: neighbouring distances are far from independent.
 BOND_NOISE = 0.03
-BOND_SHARE = 0.1
+BOND_FRACTION = 0.1
 
 N_NATURAL_DEVIATIONS = 3.0
 
@@ -28,9 +38,9 @@ class LossTerms:
     total : Tensor
         What is minimised.
     reconstruction : Tensor
-        Mean squared displacement of an atom [A^2], L_MSD.
+        Mean squared displacement of an atom [Å^2], L_MSD.
     bond_length : Tensor
-        Mean squared error of the distances of close pairs [A^2], L_graph.
+        Mean squared error of the distances of close pairs [Å^2], L_graph.
     kl_divergence : Tensor
         Kullback-Leibler divergence of the latents of a bead [nats].
     """
@@ -41,7 +51,7 @@ class LossTerms:
     kl_divergence: Tensor
 
     def to_dict(self) -> dict[str, Tensor]:
-        """Give the terms by their names."""
+        """Return the terms by their names."""
         return {
             "total": self.total,
             "reconstruction": self.reconstruction,
@@ -51,12 +61,12 @@ class LossTerms:
 
 
 def reconstruction(positions: Tensor, batch: GraphBatch) -> Float[Tensor, ""]:
-    """Mean over atoms of the squared displacement, L_MSD [A^2] (section 4.4).
+    """Compute the mean over atoms of the squared displacement, L_MSD [Å^2].
 
     Parameters
     ----------
     positions : Tensor, shape (n_atoms, 3)
-        Generated positions [A].
+        Generated positions [Å].
     batch : GraphBatch
         The reference, with atom positions.
 
@@ -70,12 +80,12 @@ def reconstruction(positions: Tensor, batch: GraphBatch) -> Float[Tensor, ""]:
 
 
 def bond_length(positions: Tensor, batch: GraphBatch) -> Float[Tensor, ""]:
-    """Mean squared error of distances at most two bonds apart, L_graph [A^2].
+    """Compute the mean squared error of distances at most two bonds apart, L_graph.
 
     Parameters
     ----------
     positions : Tensor, shape (n_atoms, 3)
-        Generated positions [A].
+        Generated positions [Å].
     batch : GraphBatch
         The reference, with atom positions.
 
@@ -93,7 +103,7 @@ def strain(
     mean: Float[Tensor, " n_pairs"],
     std: Float[Tensor, " n_pairs"],
 ) -> Float[Tensor, ""]:
-    """Mean squared excess of close pairs' distances over what they are in data [A^2].
+    """Compute the mean squared excess of close pairs' distances over those in data.
 
     A distance within three standard deviations of its mean costs nothing, so that
     structures may vibrate as much as the data do.
@@ -101,11 +111,11 @@ def strain(
     Parameters
     ----------
     positions : Tensor, shape (n_atoms, 3)
-        Generated positions [A].
+        Generated positions [Å].
     batch : GraphBatch
         Copies of one molecule.
     mean, std : Tensor, shape (n_pairs,)
-        Of the distances of the molecule's close pairs in data [A].
+        Of the distances of the molecule's close pairs in data [Å].
 
     Returns
     -------
@@ -120,16 +130,16 @@ def strain(
 def crowding(
     positions: Tensor, batch: GraphBatch, least: Float[Tensor, "n n"]
 ) -> Float[Tensor, ""]:
-    """Squared shortfall of distances that are less than ever seen in data [A^2].
+    """Compute the squared shortfall of distances less than ever seen in data [Å^2].
 
     Parameters
     ----------
     positions : Tensor, shape (n_atoms, 3)
-        Generated positions [A].
+        Generated positions [Å].
     batch : GraphBatch
         Copies of one molecule of n atoms.
     least : Tensor, shape (n, n)
-        Least distance of every two atoms in data [A]; 0 for pairs that do not count,
+        Least distance of every two atoms in data [Å]; 0 for pairs that do not count,
         each atom with itself among them.
 
     Returns
@@ -143,7 +153,7 @@ def crowding(
 
 
 def kl_divergence(posterior: Gaussian, prior: Gaussian) -> Float[Tensor, " n_beads"]:
-    r"""Divergence of the posterior from the prior, summed over channels.
+    r"""Compute the divergence of the posterior from the prior, summed over channels.
 
     .. math::
 
@@ -178,13 +188,13 @@ def objective(
     bond_weight: float | Tensor,
     kl_weight: float | Tensor,
 ) -> LossTerms:
-    r"""Put the terms together.
+    r"""Compute the training objective and its terms.
 
     With ``likelihood="fixed"`` the paper's :math:`L_\mathrm{MSD} + \gamma
     L_\mathrm{graph} + \beta L_\mathrm{KL}`, the divergence summed over channels and
     averaged over beads. With ``"learned"`` the negative evidence bound of a molecule
     per atom: a Gaussian with the learned standard deviation of each atom type, plus
-    a tenth of a Gaussian of 0.03 A on the distances of close pairs, plus
+    a tenth of a Gaussian of 0.03 Å on the distances of close pairs, plus
     ``kl_weight`` times the whole divergence.
 
     Parameters
@@ -212,12 +222,12 @@ def objective(
         return LossTerms(total, squared, bonds, per_bead)
     log_noise = cast(Tensor, model.log_noise)[batch.atom_types]
     errors = ((result.positions - _reference(batch)) ** 2).sum(-1)
-    surprise = 0.5 * errors * torch.exp(-2 * log_noise) + 3 * log_noise
+    negative_log_likelihood = 0.5 * errors * torch.exp(-2 * log_noise) + 3 * log_noise
     atoms = batch.molecule_of_atom
-    fit = _molecule_mean(surprise, atoms, batch)
+    fit = _molecule_mean(negative_log_likelihood, atoms, batch)
     stretch = _molecule_mean(*_pair_errors(result.positions, batch), batch, per=atoms)
     whole = _molecule_mean(divergence, batch.molecule_of_bead, batch, per=atoms)
-    stiffness = 0.5 * BOND_SHARE / BOND_NOISE**2
+    stiffness = 0.5 * BOND_FRACTION / BOND_NOISE**2
     total = fit + stiffness * stretch + kl_weight * whole
     return LossTerms(total, squared, bonds, per_bead)
 
@@ -232,7 +242,7 @@ def _reference(batch: GraphBatch) -> Tensor:
 
 
 def _pair_errors(positions: Tensor, batch: GraphBatch) -> tuple[Tensor, Tensor]:
-    """Give the squared errors of the distances of close pairs, and their molecules."""
+    """Compute squared errors of close pairs' distances, and find their molecules."""
     made = _pair_distances(positions, batch)
     true = _pair_distances(_reference(batch), batch)
     return (made - true) ** 2, batch.molecule_of_atom[batch.close_pairs[:, 0]]
@@ -250,7 +260,7 @@ def _pair_distances(positions: Tensor, batch: GraphBatch) -> Tensor:
 def _molecule_mean(
     values: Tensor, molecules: Tensor, batch: GraphBatch, per: Tensor | None = None
 ) -> Tensor:
-    """Sum over each molecule, divide by how many it has, average over molecules.
+    """Compute the mean over each molecule, and over molecules.
 
     ``molecules`` holds the molecule of each value; ``per`` that of what to divide
     by, the values themselves by default.

@@ -80,7 +80,7 @@ def train_many(  # noqa: PLR0913 - the settings of a training
             "out"
         )
     if model_config.methyl_labels == "canonical":
-        molecules = [molecule.with_standard_labels() for molecule in molecules]
+        molecules = [molecule.with_canonical_labels() for molecule in molecules]
     data = MolecularDataset.prepare(molecules, model_config, config)
     model = _new_model(
         data.normalised(model_config), data.vocabulary, molecules, beads, config.seed

@@ -39,7 +39,7 @@ class TrainingMolecule:
     mapping : Mapping
         Its beads.
     positions : ndarray, shape (n_frames, n_atoms, 3)
-        Its frames, the molecule whole [A].
+        Its frames, the molecule whole [Å].
     is_validation : bool
         Whether it is held out to choose the best epoch by.
     """
@@ -49,7 +49,7 @@ class TrainingMolecule:
     positions: np.ndarray
     is_validation: bool = False
 
-    def with_standard_labels(self) -> "TrainingMolecule":
+    def with_canonical_labels(self) -> "TrainingMolecule":
         """Permute symmetry-equivalent atoms to the canonical order."""
         symmetry = LabelSymmetry.of(self.atom_table, self.mapping)
         positions, _ = symmetry.canonical(self.positions)

@@ -1,4 +1,4 @@
-"""Molecules to train on, from the folders of molecule sets."""
+"""Training molecules, read from the folders of molecule sets."""
 
 import hashlib
 import os
@@ -11,6 +11,8 @@ from openmm_cgvae.chemistry.proteins.family_mappings import checked_family
 from openmm_cgvae.simulation.molecule_sets import read_molecules
 from openmm_cgvae.simulation.molecule_sets.molecule_set import INDEX
 from openmm_cgvae.training.many_molecules_data import TrainingMolecule
+
+__all__ = ["training_molecules"]
 
 
 def training_molecules(

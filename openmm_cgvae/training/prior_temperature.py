@@ -1,4 +1,4 @@
-"""How much wider than it was trained the prior has to be on frames it has not seen."""
+"""The prior temperature: the factor on its noise that unseen frames ask for."""
 
 import numpy as np
 import torch
@@ -6,6 +6,8 @@ import torch
 from openmm_cgvae.metrics import energy_score
 from openmm_cgvae.model import CGVAE
 from openmm_cgvae.training.one_molecule_data import TrajectoryDataset
+
+__all__ = ["TEMPERATURES", "best_temperature"]
 
 TEMPERATURES = tuple(np.linspace(1.0, 2.5, 16).round(2).tolist())
 N_FRAMES, N_SAMPLES = 100, 8
@@ -17,7 +19,7 @@ def best_temperature(model: CGVAE, data: TrajectoryDataset, seed: int) -> float:
     The prior is fitted to the training frames and is too sure of others: its samples
     spread less than they err. The energy score of heavy atoms is proper, so that it is
     best where the spread is right, and neither noise nor collapse can win. Samples are
-    not settled for it, which hardly changes the score.
+    not refined for it, which hardly changes the score.
 
     Parameters
     ----------
@@ -26,7 +28,7 @@ def best_temperature(model: CGVAE, data: TrajectoryDataset, seed: int) -> float:
     data : TrajectoryDataset
         What it was trained on; its validation frames are used.
     seed : int
-        Seed of the noise, the same for all factors.
+        Seed of the noise, the same for all temperatures.
 
     Returns
     -------
@@ -44,8 +46,8 @@ def best_temperature(model: CGVAE, data: TrajectoryDataset, seed: int) -> float:
     heavy = model.atom_table.is_heavy
     scores = []
     with torch.inference_mode():
-        for factor in TEMPERATURES:
-            latents = model.prior(batch).draw(factor * noise)
+        for temperature in TEMPERATURES:
+            latents = model.prior(batch).draw(temperature * noise)
             made = model.decode(batch, latents).double().numpy()
             samples = made.reshape(n_chosen, N_SAMPLES, *truth.shape[1:])
             scores.append(float(energy_score(samples, truth, heavy)))

@@ -174,7 +174,7 @@ class Stage(pl.LightningModule, ABC):
 
     @contextmanager
     def _own_randomness(self) -> Iterator[None]:
-        """Let dropout depend on seed and step alone, so that runs can be continued."""
+        """Seed dropout by seed and step alone, so that runs can be continued."""
         if not (self.model.config.message_dropout or self.config.prior_dropout):
             yield
             return

@@ -1,7 +1,9 @@
-"""Where a training runs: on one device or on many, as Lightning's Trainer takes it."""
+"""Trainer options: on which devices and in how many processes a training runs."""
 
 import os
 from typing import Any
+
+__all__ = ["TRAINER_OPTIONS", "checked_trainer_options"]
 
 TRAINER_OPTIONS = (
     "accelerator",
@@ -19,7 +21,7 @@ def checked_trainer_options(
     trainer_options: dict[str, Any] | None,
     run_directory: str | os.PathLike[str] | None,
 ) -> dict[str, Any]:
-    """Complete the options of Lightning's Trainer, or refuse them.
+    """Check the options of Lightning's Trainer, and complete them.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Compiled training steps: the same slopes, or a warning and none."""
+"""Compiled training steps: the same gradients, or a warning and none."""
 
 import subprocess
 import sys

@@ -142,22 +142,26 @@ class TestObjective:
         """Minus the log-likelihoods of torch, per atom, without their constants."""
         normal = torch.distributions.Normal
         half_log_two_pi = 0.5 * math.log(2 * math.pi)
-        surprise = 0.0
+        negative_log_likelihood = 0.0
         for made, true, kind in zip(
             result.positions, batch.atom_positions, batch.atom_types, strict=True
         ):
             std = model.log_noise[kind].exp()
-            surprise = surprise - normal(made, std).log_prob(true).sum()
-            surprise = surprise - 3 * half_log_two_pi
+            negative_log_likelihood = (
+                negative_log_likelihood - normal(made, std).log_prob(true).sum()
+            )
+            negative_log_likelihood = negative_log_likelihood - 3 * half_log_two_pi
         for i, j in batch.close_pairs.tolist():
             made = equations.distance(result.positions[i], result.positions[j])
             true = equations.distance(batch.atom_positions[i], batch.atom_positions[j])
             noise = losses.BOND_NOISE
             log_likelihood = normal(made, noise).log_prob(true)
             constant = half_log_two_pi + math.log(noise)
-            surprise = surprise - losses.BOND_SHARE * (log_likelihood + constant)
+            negative_log_likelihood = negative_log_likelihood - losses.BOND_FRACTION * (
+                log_likelihood + constant
+            )
         divergence = losses.kl_divergence(result.posterior, result.prior).sum()
-        return (surprise + BETA * divergence) / batch.n_atoms
+        return (negative_log_likelihood + BETA * divergence) / batch.n_atoms
 
     @pytest.mark.parametrize("likelihood", ["fixed", "learned"])
     def test_of_a_batch_is_the_mean_of_its_molecules(self, likelihood):

@@ -15,6 +15,8 @@ from openmm_cgvae.mapping.autograin import learn_mapping
 from openmm_cgvae.mapping.schemes import from_spec
 from openmm_cgvae.molecules.frames import Frames, block_split
 
+__all__ = ["joined_residues", "make_mapping"]
+
 N_AUTO_GRAIN_FRAMES = 1000  # appendix F.2
 CAPS_BEFORE, CAPS_AFTER = ("ACE",), ("NME", "NMA", "NHE")
 
@@ -27,7 +29,7 @@ def make_mapping(
     *,
     progress: bool = False,
 ) -> Mapping:
-    """Make the mapping of a cell.
+    """Build the mapping of a cell.
 
     Parameters
     ----------
@@ -76,7 +78,7 @@ def make_mapping(
 
 
 def joined_residues(atoms: "mda.Universe | mda.AtomGroup") -> Mapping:
-    """Make every residue a bead, named "RES", with the caps in their neighbours'.
+    """Build beads of residues, named "RES", with the caps in their neighbours'.
 
     Parameters
     ----------

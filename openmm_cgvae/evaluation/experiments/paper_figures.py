@@ -10,16 +10,16 @@ import pandas as pd
 
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.evaluation.evaluation import held_out_frames
+from openmm_cgvae.evaluation.experiments.cell_folder import (
+    CELLS,
+    MODEL,
+    frames_in_order,
+)
 from openmm_cgvae.evaluation.experiments.plan import BenchmarkConfig, Cell
 from openmm_cgvae.evaluation.experiments.results import (
     over_folds,
     printed,
     read_results,
-)
-from openmm_cgvae.evaluation.experiments.run import (
-    CELLS,
-    MODEL,
-    frames_in_order,
 )
 from openmm_cgvae.evaluation.experiments.tables import MODEL_NAMES, says_something
 from openmm_cgvae.evaluation.experiments.tica import (

@@ -9,12 +9,12 @@ import pandas as pd
 
 from openmm_cgvae._runtime.deprecations import current_names
 from openmm_cgvae.evaluation.evaluation import RENAMED
+from openmm_cgvae.evaluation.experiments.cell_folder import CELLS, RESULT
 from openmm_cgvae.metrics import mean_and_standard_error
 from openmm_cgvae.metrics.vocabulary import ATOMS, METRICS
 
-__all__ = ["RESULT", "over_folds", "printed", "read_results"]
+__all__ = ["over_folds", "printed", "read_results"]
 
-RESULT = "result.json"
 # What tells lines of a table or of a figure apart.
 SERIES = ("mapping", "split", "pseudoscalar_init", "model")
 _PAPER = "paper.csv"
@@ -33,7 +33,7 @@ def read_results(folder: Path) -> list[dict]:
     list of dict
         What `run_benchmark` wrote for each.
     """
-    found = sorted(folder.glob(f"cells/*/{RESULT}"))
+    found = sorted(folder.glob(f"{CELLS}/*/{RESULT}"))
     results = [json.loads(path.read_text()) for path in found]
     for result in results:
         result["evaluation"] = current_names(result["evaluation"], RENAMED, warns=False)

@@ -1,4 +1,4 @@
-"""A benchmark is run cell by cell; what is done already is kept."""
+"""Run a benchmark cell by cell; what is done already is kept."""
 
 import os
 import platform
@@ -22,9 +22,18 @@ from openmm_cgvae._runtime.run_folder import (
 )
 from openmm_cgvae._runtime.version import __version__
 from openmm_cgvae.evaluation.evaluation import evaluate
+from openmm_cgvae.evaluation.experiments.cell_folder import (
+    CELLS,
+    MAPPING,
+    MODEL,
+    RESULT,
+    RUN,
+    SETTINGS,
+    frames_in_order,
+)
 from openmm_cgvae.evaluation.experiments.mappings import make_mapping
 from openmm_cgvae.evaluation.experiments.plan import BenchmarkConfig, Cell
-from openmm_cgvae.evaluation.experiments.results import RESULT, read_results
+from openmm_cgvae.evaluation.experiments.results import read_results
 from openmm_cgvae.evaluation.experiments.tables import write_tables
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import Model, require_molecule
@@ -32,8 +41,7 @@ from openmm_cgvae.model.checkpoint import load_file, save_model
 from openmm_cgvae.molecules.frames import Frames
 from openmm_cgvae.training import train
 
-SETTINGS, MODEL, MAPPING, RUN = "settings.json", "model.cgvae", "mapping.json", "run"
-CELLS = "cells"
+__all__ = ["Benchmark", "machine", "run_benchmark"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class Benchmark:
     tables: str
 
     def __str__(self) -> str:
-        """Show the tables, and say where the rest is."""
+        """Return the tables, and where the rest is."""
         files = sorted(path.name for path in self.folder.iterdir() if path.is_file())
         return f"{self.tables}\nLook at {self.folder}: {', '.join(files)}"
 
@@ -205,37 +213,8 @@ class _Runner:
         return Mapping.load(path)
 
 
-def frames_in_order(frames: Frames, split: str, seed: int) -> Frames:
-    """Put frames in the order in which they are split into blocks.
-
-    Parameters
-    ----------
-    frames : Frames
-        The trajectory.
-    split : {"block", "random"}
-        Blocks of frames in a random order are frames at random.
-    seed : int
-        Seed of that order.
-
-    Returns
-    -------
-    Frames
-        The same frames.
-
-    Examples
-    --------
-    >>> frames = Frames(np.arange(6.0).reshape(2, 1, 3))
-    >>> frames_in_order(frames, "block", 0) is frames
-    True
-    """
-    if split == "block":
-        return frames
-    order = np.random.default_rng(seed).permutation(frames.n_frames)
-    return Frames(frames.positions[order], source=frames.source)
-
-
 def machine() -> dict[str, Any]:
-    """Say what ran it.
+    """Return what ran it.
 
     Returns
     -------
@@ -268,7 +247,7 @@ def _processor() -> str:
 
 
 def _settings(config: BenchmarkConfig, cell: Cell) -> dict[str, Any]:
-    """All that decides the numbers of a cell."""
+    """Return all that decides the metrics of a cell."""
     model_options, training_options = config.options(cell)
     return {
         "system": config.system,

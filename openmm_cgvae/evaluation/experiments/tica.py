@@ -6,14 +6,16 @@ import numpy as np
 
 from openmm_cgvae.molecules import AtomTable
 
-# Directions in which the distances together vary by less [A^2] are left out: they are
+__all__ = ["backbone_atoms", "pair_distances", "slow_coordinates"]
+
+# Directions in which the distances together vary by less [Å^2] are left out: they are
 # vibrations of angles, which short walkers seem to keep as slowly as their folds.
 LEAST_VARIANCE = 1.0
 _BACKBONE = ("N", "CA", "C", "O", "CH3")  # with the heavy atoms of caps
 
 
 def backbone_atoms(atom_table: AtomTable) -> np.ndarray:
-    """List the backbone of a peptide, its caps included: 45 atoms in chignolin.
+    """Find the backbone of a peptide, its caps included: 45 atoms in chignolin.
 
     Parameters
     ----------
@@ -39,19 +41,19 @@ def backbone_atoms(atom_table: AtomTable) -> np.ndarray:
 
 
 def pair_distances(positions: np.ndarray, atoms: np.ndarray) -> np.ndarray:
-    """Measure the distances between all pairs of some atoms.
+    """Compute the distances between all pairs of some atoms.
 
     Parameters
     ----------
     positions : ndarray, shape (n_frames, n_all_atoms, 3)
-        Structures [A].
+        Structures [Å].
     atoms : ndarray of int, shape (n_atoms,)
         Which atoms.
 
     Returns
     -------
     ndarray, shape (n_frames, n_atoms (n_atoms - 1) / 2)
-        Distances [A].
+        Distances [Å].
 
     Examples
     --------
@@ -72,7 +74,7 @@ def slow_coordinates(
     Parameters
     ----------
     trajectories : list of ndarray of shape (n_frames, n_features)
-        Distances over time [A], each from one walker.
+        Distances over time [Å], each from one walker.
     lag : int
         Lag in frames.
 

@@ -17,8 +17,8 @@ ELEMENT_COLOURS = {
     8: _style.VERMILION,
     16: _style.ORANGE,
 }
-STICK, MOST_STICK = 0.36, 16.0  # width of the reference's bonds [A], at most [point]
-THIN, MOST_THIN = 0.13, 5.0  # width of the samples' bonds [A], at most [point]
+STICK, MOST_STICK = 0.36, 16.0  # width of the reference's bonds [Å], at most [point]
+THIN, MOST_THIN = 0.13, 5.0  # width of the samples' bonds [Å], at most [point]
 _RIM = 1.2  # white rim on each side of a stick [point]
 _FADE = 0.55  # how much of the colour the furthest bond loses to white
 
@@ -36,7 +36,7 @@ def view_of(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Centre and right-handed axes: longest, second, towards the eye."""
     centre = positions.mean(axis=0)
     axes = np.linalg.svd(positions - centre, full_matrices=True)[2].T
-    # A mirrored picture would show the wrong hand of every stereocentre.
+    # A mirrored picture would show the wrong chirality of every stereocentre.
     axes[:, 2] *= np.sign(np.linalg.det(axes))
     return centre, axes
 

@@ -19,7 +19,7 @@ CYCLE = (BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE)
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Make an empty figure of a size in inches whose parts keep out of each other."""
+    """Build an empty figure of a size in inches whose parts keep out of each other."""
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 

@@ -17,6 +17,8 @@ from openmm_cgvae.evaluation.figures import _style
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.molecules import AtomTable
 
+__all__ = ["bead_map"]
+
 # Neighbours differ in hue and in lightness.
 _COLOURS = (*_style.CYCLE, _style.YELLOW, _style.GREY)
 _SMALL = 60  # atoms; larger molecules are drawn without hydrogens by default
@@ -30,7 +32,7 @@ _LETTER = 0.34  # height of an element's letter
 _INCHES = 0.42  # length of a bond
 _LEAST_WIDTH, _MOST_WIDTH = 5.0, 16.0  # [inch]
 _LEGEND_ENTRY = 1.4  # width [inch]
-_RING_OF_PLACES = 16  # where a name may stand around its bead
+_RING_OF_POSITIONS = 16  # where a name may stand around its bead
 _MARGIN = 1.2  # [bond lengths]
 _LINES = {1.0: (0.0,), 1.5: (-0.5, 0.5), 2.0: (-0.5, 0.5), 3.0: (-1.0, 0.0, 1.0)}
 
@@ -75,14 +77,14 @@ def bead_map(
             f"{atom_table.describe()}; give a mapping of this molecule"
         )
     drawn = _drawn_atoms(atom_table, mapping, hydrogens=hydrogens)
-    places, bonds, orders = _layout(atom_table, drawn)
+    positions, bonds, orders = _layout(atom_table, drawn)
     beads = mapping.bead_of_atom[drawn]
     colours = _colours_of_beads(atom_table, mapping)
-    figure, axes, points = _canvas(places)
-    _draw_beads(axes, places, bonds, beads, colours, points)
-    _draw_bonds(axes, places, bonds, orders, points)
-    _draw_letters(axes, places, atom_table.atomic_numbers[drawn], points)
-    _draw_names(axes, places, beads, mapping, colours, points)
+    figure, axes, points = _canvas(positions)
+    _draw_beads(axes, positions, bonds, beads, colours, points)
+    _draw_bonds(axes, positions, bonds, orders, points)
+    _draw_letters(axes, positions, atom_table.atomic_numbers[drawn], points)
+    _draw_names(axes, positions, beads, mapping, colours, points)
     if mapping.n_beads <= _MOST_IN_LEGEND:
         _draw_legend(figure, mapping, colours)
     _style.save(figure, path)
@@ -102,7 +104,7 @@ def _drawn_atoms(
 def _layout(
     atom_table: AtomTable, drawn: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return places in the plane [bond lengths], bonds between them, their orders."""
+    """Return positions in the plane [bond lengths], bonds between them and orders."""
     molecule = Chem.RWMol()
     for index, number in enumerate(atom_table.atomic_numbers.tolist()):
         atom = Chem.Atom(number)
@@ -121,18 +123,18 @@ def _layout(
     molecule.UpdatePropertyCache(strict=False)
     Chem.FastFindRings(molecule)
     rdCoordGen.AddCoords(molecule)
-    places = molecule.GetConformer().GetPositions()[:, :2]
+    positions = molecule.GetConformer().GetPositions()[:, :2]
     pairs = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in molecule.GetBonds()]
     bonds = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     orders = np.array([bond.GetBondTypeAsDouble() for bond in molecule.GetBonds()])
-    lengths = np.linalg.norm(places[bonds[:, 0]] - places[bonds[:, 1]], axis=1)
+    lengths = np.linalg.norm(positions[bonds[:, 0]] - positions[bonds[:, 1]], axis=1)
     scale = np.median(lengths) if len(lengths) else 1.0
-    return _laid_flat(places / scale), bonds, orders
+    return _laid_flat(positions / scale), bonds, orders
 
 
-def _laid_flat(places: np.ndarray) -> np.ndarray:
+def _laid_flat(positions: np.ndarray) -> np.ndarray:
     """Turn the longest axis of a drawing to the horizontal."""
-    centred = places - places.mean(axis=0)
+    centred = positions - positions.mean(axis=0)
     axes = np.linalg.svd(centred, full_matrices=True)[2]
     # A mirrored drawing would show the wrong side of the molecule.
     axes[1] *= np.sign(np.linalg.det(axes))
@@ -156,9 +158,9 @@ def _colours_of_beads(atom_table: AtomTable, mapping: Mapping) -> list[str]:
     return [_COLOURS[number] for number in chosen]
 
 
-def _canvas(places: np.ndarray) -> tuple[Figure, Axes, float]:
-    """Return figure and axes around the places, and points per bond length."""
-    low, high = places.min(axis=0) - _MARGIN, places.max(axis=0) + _MARGIN
+def _canvas(positions: np.ndarray) -> tuple[Figure, Axes, float]:
+    """Return figure and axes around the positions, and points per bond length."""
+    low, high = positions.min(axis=0) - _MARGIN, positions.max(axis=0) + _MARGIN
     width, height = high - low
     figure_width = np.clip(_INCHES * width, _LEAST_WIDTH, _MOST_WIDTH)
     inches = min(figure_width / width, _INCHES * 1.6)
@@ -171,7 +173,7 @@ def _canvas(places: np.ndarray) -> tuple[Figure, Axes, float]:
 
 def _draw_beads(
     axes: Axes,
-    places: np.ndarray,
+    positions: np.ndarray,
     bonds: np.ndarray,
     beads: np.ndarray,
     colours: list[str],
@@ -183,7 +185,7 @@ def _draw_beads(
     width = _BLOB * points
     axes.add_collection(
         LineCollection(
-            list(places[inside]),
+            list(positions[inside]),
             colors=pale[inside[:, 0]],
             linewidths=width,
             capstyle="round",
@@ -191,7 +193,7 @@ def _draw_beads(
             gid="beads",
         )
     )
-    x, y = places.T
+    x, y = positions.T
     axes.scatter(x, y, s=width**2, c=pale, linewidths=0, zorder=1, gid="atoms")
 
 
@@ -203,17 +205,17 @@ def _pale(colour: str) -> tuple[float, float, float]:
 
 def _draw_bonds(
     axes: Axes,
-    places: np.ndarray,
+    positions: np.ndarray,
     bonds: np.ndarray,
     orders: np.ndarray,
     points: float,
 ) -> None:
     lines = []
     for (i, j), order in zip(bonds, orders, strict=True):
-        along = places[j] - places[i]
+        along = positions[j] - positions[i]
         across = np.array([-along[1], along[0]]) / np.linalg.norm(along)
         for shift in _LINES.get(order, (0.0,)):
-            lines.append(places[[i, j]] + _APART * shift * across)
+            lines.append(positions[[i, j]] + _APART * shift * across)
     axes.add_collection(
         LineCollection(
             lines,
@@ -227,32 +229,34 @@ def _draw_bonds(
 
 
 def _draw_letters(
-    axes: Axes, places: np.ndarray, atomic_numbers: np.ndarray, points: float
+    axes: Axes, positions: np.ndarray, atomic_numbers: np.ndarray, points: float
 ) -> None:
     """Write the elements other than carbon."""
     table = Chem.GetPeriodicTable()
-    for place, number in zip(places, atomic_numbers.tolist(), strict=True):
+    for position, number in zip(positions, atomic_numbers.tolist(), strict=True):
         if number == 6:
             continue
-        letter = axes.text(place[0], place[1], table.GetElementSymbol(number), zorder=3)
+        letter = axes.text(
+            position[0], position[1], table.GetElementSymbol(number), zorder=3
+        )
         letter.set(ha="center", va="center", fontsize=_LETTER * points, color="black")
         letter.set_path_effects([withStroke(linewidth=0.09 * points, foreground="w")])
 
 
 def _draw_names(
     axes: Axes,
-    places: np.ndarray,
+    positions: np.ndarray,
     beads: np.ndarray,
     mapping: Mapping,
     colours: list[str],
     points: float,
 ) -> None:
-    """Write number and name of each bead where there is most room near it."""
-    taken = places
-    turns = 2 * np.pi * np.arange(_RING_OF_PLACES) / _RING_OF_PLACES
+    """Write index and name of each bead where there is most room near it."""
+    taken = positions
+    turns = 2 * np.pi * np.arange(_RING_OF_POSITIONS) / _RING_OF_POSITIONS
     ring = np.column_stack([1.3 * np.cos(turns), np.sin(turns)])
     for bead, name in enumerate(mapping.bead_names):
-        own = places[beads == bead]
+        own = positions[beads == bead]
         candidates = (own[:, None] + 0.9 * ring).reshape(-1, 2)
         distances = np.linalg.norm(
             (candidates[:, None] - taken) / [1.3, 1.0], axis=2

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 
 from openmm_cgvae.evaluation.figures import _style
 
+__all__ = ["training_curves"]
+
 _N_COLUMNS = 3
 _LOG_RANGE = 10.0  # a larger ratio of values is drawn on a logarithmic axis
 _NOT_DRAWN = ("step", "time")

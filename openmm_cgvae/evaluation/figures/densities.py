@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 
 from openmm_cgvae.evaluation.figures import _style
 
+__all__ = ["density_maps"]
+
 _COLOURS = "viridis"
 _DEGREES = (-180, -90, 0, 90, 180)
 

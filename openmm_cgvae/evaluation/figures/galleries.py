@@ -21,15 +21,17 @@ from openmm_cgvae.evaluation.figures._molecules import (
 )
 from openmm_cgvae.molecules import AtomTable
 
+__all__ = ["gallery"]
+
 _WIDTH, _N_COLUMNS = 11.0, 3  # [inch]
 _WIDEST = 5.5  # panel [inch]
 _FLATTEST = 0.3  # height over width of a panel
 _LONG = 0.6  # height over width, below which panels get more room
 _LEAST_WIDTH = 1.5  # of a sample's bonds [point]
-_MARGIN = 0.6  # [A]
+_MARGIN = 0.6  # [Å]
 _BELOW = 0.15  # of the height, for the scale bar
-_BARS = (2.0, 5.0)  # scale bars of small and of large molecules [A]
-_SMALL = 7.0  # up to so far from the middle [A]
+_BARS = (2.0, 5.0)  # scale bars of small and of large molecules [Å]
+_SMALL = 7.0  # up to so far from the middle [Å]
 
 
 def gallery(
@@ -49,7 +51,7 @@ def gallery(
     atom_table : AtomTable
         The molecule.
     pictures : dict of str to (reference, samples)
-        By the titles of the panels: a structure of shape (n_atoms, 3) [A] and
+        By the titles of the panels: a structure of shape (n_atoms, 3) [Å] and
         samples of shape (n_samples, n_atoms, 3).
     view : ndarray, shape (3, 3), optional
         Columns are the directions to the right, up and towards the eye; by default
@@ -96,7 +98,7 @@ def gallery(
         axis=0,
     )
     figure, panels, axes_width = _canvas(len(seen), reach)
-    scale = 72.0 * axes_width / (2 * reach[0])  # points of an Angstrom
+    scale = 72.0 * axes_width / (2 * reach[0])  # points of an Å
     thin = max(min(THIN * scale, MOST_THIN), _LEAST_WIDTH)
     widths = max(min(STICK * scale, MOST_STICK), 2 * thin), thin
     for axes, (title, structures) in zip(panels, seen.items(), strict=True):
@@ -136,7 +138,7 @@ def _seen(
 
 
 def _canvas(n_panels: int, reach: np.ndarray) -> tuple[Figure, list[Axes], float]:
-    """Make panels of one scale, and say how wide they are [inch]."""
+    """Build panels of one scale, and return how wide they are [inch]."""
     shape = max(reach[1] / reach[0], _FLATTEST)
     n_columns = min(_N_COLUMNS if shape > _LONG else _N_COLUMNS - 1, n_panels)
     width = min(_WIDTH / n_columns, _WIDEST)

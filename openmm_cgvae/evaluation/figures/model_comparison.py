@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 
 from openmm_cgvae.evaluation.figures import _style
 
+__all__ = ["compare_models"]
+
 _NEEDED = ("series", "n_beads", "quantity", "value", "error", "is_printed")
 _MARKERS = "osD^vP"
 _SPREAD = 0.012  # of the width of a panel, between series that would hide each other

@@ -26,12 +26,14 @@ from openmm_cgvae.evaluation.figures._molecules import (
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.molecules import AtomTable
 
+__all__ = ["overlay"]
+
 _SMALL = 60  # atoms; larger molecules are drawn without hydrogens by default
 _MOST_NAMED = 6  # samples with an entry of their own in the legend
 _MOST_BEAD_NAMES = 12
-_MARGIN = 0.5  # [A] around what is drawn
-_BELOW = 0.9  # [A] more below, for the scale bar
-_BEAD_RADIUS = 1.0  # [A], the least
+_MARGIN = 0.5  # [Å] around what is drawn
+_BELOW = 0.9  # [Å] more below, for the scale bar
+_BEAD_RADIUS = 1.0  # [Å], the least
 _BEAD_INK = "#8A5A00"  # orange, dark enough to read
 _WIDTH, _LEAST_HEIGHT, _MOST_HEIGHT = 8.0, 3.6, 9.0  # [inch]
 
@@ -57,11 +59,11 @@ def overlay(
     atom_table : AtomTable
         The molecule.
     reference : ndarray, shape (n_atoms, 3)
-        The structure the beads came from [A].
+        The structure the beads came from [Å].
     samples : ndarray, shape (n_samples, n_atoms, 3)
-        Structures made from the beads [A].
+        Structures made from the beads [Å].
     bead_positions : ndarray, shape (n_beads, 3), optional
-        The beads [A]; found from the reference if only a mapping is given.
+        The beads [Å]; found from the reference if only a mapping is given.
     mapping : Mapping, optional
         Gives beads their size, the root mean square distance of their atoms, and
         their names.
@@ -75,7 +77,7 @@ def overlay(
     Returns
     -------
     matplotlib.figure.Figure
-        One drawing with a legend and a scale bar in Angstrom.
+        One drawing with a legend and a scale bar in Å.
 
     Raises
     ------
@@ -175,14 +177,14 @@ def _checked_beads(beads: np.ndarray, mapping: Mapping | None) -> np.ndarray:
 def _limits(
     atoms: np.ndarray, beads: np.ndarray, radii: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lower left and upper right corner [A] of all that is drawn."""
+    """Lower left and upper right corner [Å] of all that is drawn."""
     lowest = np.concatenate([atoms, beads - radii[:, None]]).min(axis=0)
     highest = np.concatenate([atoms, beads + radii[:, None]]).max(axis=0)
     return lowest - [_MARGIN, _MARGIN + _BELOW], highest + _MARGIN
 
 
 def _canvas(low: np.ndarray, high: np.ndarray) -> tuple[Figure, Axes, float]:
-    """Figure and axes that hold a box [A] at one scale, and points per Angstrom."""
+    """Figure and axes that hold a box [Å] at one scale, and points per Å."""
     width, height = high - low
     figure_height = np.clip(_WIDTH * height / width, _LEAST_HEIGHT, _MOST_HEIGHT)
     figure = _style.new_figure(_WIDTH, float(figure_height) + 0.5)

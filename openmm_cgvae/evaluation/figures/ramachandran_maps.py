@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 from openmm_cgvae.evaluation.figures import _style
 from openmm_cgvae.metrics import jensen_shannon_divergence
 
+__all__ = ["ramachandran"]
+
 _HALF_TURN = 180.0
 _TICKS = (-180, -90, 0, 90, 180)
 _COLOURS = "viridis"

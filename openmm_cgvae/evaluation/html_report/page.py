@@ -15,8 +15,10 @@ from openmm_cgvae.evaluation.html_report.tables import check_table, sample_table
 from openmm_cgvae.evaluation.html_report.torsion_maps import ramachandran_map
 from openmm_cgvae.structures.ensemble import AtomisticEnsemble, Relaxation
 
-DIGITS = 3  # of coordinates [A]
-SMALLEST_RADIUS = 0.8  # of a bead [A]
+__all__ = ["write_page"]
+
+DIGITS = 3  # of coordinates [Å]
+SMALLEST_RADIUS = 0.8  # of a bead [Å]
 BOXES = {
     "relaxed": "relaxed",
     "beads": "beads",
@@ -145,7 +147,7 @@ def _beads(ensemble: AtomisticEnsemble) -> np.ndarray | None:
 
 
 def _radii(ensemble: AtomisticEnsemble, beads: np.ndarray) -> list[float]:
-    """Mean distance of each bead's heavy atoms from it, over all samples [A]."""
+    """Mean distance of each bead's heavy atoms from it, over all samples [Å]."""
     mapping = ensemble.mapping
     assert mapping is not None  # noqa: S101 - or there would be no beads
     apart = np.linalg.norm(ensemble.positions_angstrom - mapping.lift(beads), axis=-1)

@@ -8,9 +8,11 @@ import numpy as np
 from openmm_cgvae.structures.ensemble import Relaxation
 from openmm_cgvae.structures.report import Report
 
+__all__ = ["check_table", "sample_table", "table"]
+
 
 def check_table(before: Report, after: Report | None) -> str:
-    """Make the table of checks, of samples and of relaxed samples side by side.
+    """Build the table of checks, of samples and of relaxed samples side by side.
 
     Parameters
     ----------
@@ -34,7 +36,7 @@ def check_table(before: Report, after: Report | None) -> str:
 
 
 def sample_table(before: Report, relaxation: Relaxation | None) -> str:
-    """Make the table of samples, with energies where they were relaxed.
+    """Build the table of samples, with energies where they were relaxed.
 
     Parameters
     ----------
@@ -72,7 +74,7 @@ def sample_table(before: Report, relaxation: Relaxation | None) -> str:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Make a table of HTML; "no" and shares below 100 % are marked.
+    """Build a table of HTML; "no" and fractions below 100 % are marked.
 
     Parameters
     ----------

@@ -6,6 +6,8 @@ from openmm_cgvae.metrics import dihedral_angles
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.torsions import backbone_torsions
 
+__all__ = ["ramachandran_map"]
+
 SIZE, LEFT, BOTTOM = 300.0, 52.0, 42.0  # [px]
 TICKS = (-180.0, -90.0, 0.0, 90.0, 180.0)
 LOOKS = (("#0072B2", "circle"), ("#D55E00", "square"))  # Okabe and Ito (2008)
@@ -19,7 +21,7 @@ def ramachandran_map(atom_table: AtomTable, sets: dict[str, np.ndarray]) -> str:
     atom_table : AtomTable
         The molecule.
     sets : dict of str to ndarray, shape (n_samples, n_atoms, 3)
-        One or two sets of structures by their names [A].
+        One or two sets of structures by their names [Å].
 
     Returns
     -------

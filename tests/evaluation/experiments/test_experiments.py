@@ -15,10 +15,10 @@ from openmm_cgvae.evaluation.experiments import BenchmarkConfig, printed, run_be
 from openmm_cgvae.evaluation.experiments import mappings as beads
 from openmm_cgvae.evaluation.experiments import run as running
 from openmm_cgvae.evaluation.experiments.benchmark_systems import BENCHMARK_SYSTEMS
+from openmm_cgvae.evaluation.experiments.cell_folder import frames_in_order
 from openmm_cgvae.evaluation.experiments.mappings import joined_residues, make_mapping
 from openmm_cgvae.evaluation.experiments.plan import N_FOLDS, Cell
 from openmm_cgvae.evaluation.experiments.results import over_folds, read_results
-from openmm_cgvae.evaluation.experiments.run import frames_in_order
 from openmm_cgvae.evaluation.experiments.tables import tables
 from openmm_cgvae.evaluation.experiments.tica import (
     backbone_atoms,
