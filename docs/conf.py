@@ -25,7 +25,11 @@ templates_path = ["_templates"]
 nitpicky = True
 nitpick_ignore_regex = [  # base classes: of other packages, and ours by their modules
     (r"py:class", r"(abc|collections|enum|lightning|MDAnalysis|pathlib|torch)\..*"),
-    (r"py:class", r"openmm_cgvae\.model\.baselines\.Baseline"),
+    (
+        r"py:class",
+        r"openmm_cgvae\.model\.(baselines\.Baseline|autoencoder\.Autoencoder)",
+    ),
+    (r"py:class", r"openmm_cgvae\._runtime\.records\.Record"),
     (r"py:class", r"openmm_cgvae\.structures\.(export|relaxation)\.\w+\.\w+"),
 ]
 

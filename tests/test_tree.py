@@ -12,8 +12,11 @@ PACKAGE = ROOT / "openmm_cgvae"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 MOST_ENTRIES, MOST_LAYERS = 16, 17
-MOST_LINES_OF_A_FILE, MOST_LINES_OF_A_MEDIAN_FILE = 380, 150
-MOST_LINES_OF_A_FUNCTION = 65  # of code
+MOST_LINES_OF_A_FILE, MOST_LINES_OF_A_MEDIAN_FILE = 400, 150
+MOST_LINES_OF_A_FUNCTION = 50  # of code
+
+# Rooms in which some modules do not say yet what they offer.
+SILENT_ROOMS = ("_runtime", "mapping", "molecules", "simulation", "transformations")
 
 QUIET = {
     tokenize.COMMENT,
@@ -87,6 +90,34 @@ def test_functions_are_short():
             if length > MOST_LINES_OF_A_FUNCTION:
                 long[f"{name_of(path)}: {name}"] = length
     assert long == {}
+
+
+def defined_names(tree):
+    """Find what is assigned or defined at the top of a module."""
+    names = set()
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            names |= {t.id for t in node.targets if isinstance(t, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+    return names
+
+
+def is_private(path):
+    return path.stem.startswith("_") and path.stem != "__init__"
+
+
+def test_modules_say_what_they_offer():
+    """In `__all__`; or all names, or that of the module, begin with _."""
+    silent = []
+    for path in MODULES:
+        names = defined_names(ast.parse(text_of(path)))
+        public = {name for name in names if not name.startswith("_")}
+        if public and "__all__" not in names and not is_private(path):
+            silent.append(name_of(path))
+    assert [name for name in silent if not name.startswith(SILENT_ROOMS)] == []
 
 
 def test_modules_say_what_they_are():

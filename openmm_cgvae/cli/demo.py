@@ -22,9 +22,11 @@ from openmm_cgvae.structures.ensemble import AtomisticEnsemble, AtomisticState
 from openmm_cgvae.structures.report import Report
 from openmm_cgvae.transformations import coarse_grain
 
-MODEL = "alanine-dipeptide-3"
+__all__ = ["N_SAMPLES", "N_STEPS", "STEPS_PER_FRAME", "DemoResult", "run_demo"]
+
+_MODEL = "alanine-dipeptide-3"
 N_SAMPLES = 10
-N_MAP_FRAMES = 4000
+_N_MAP_FRAMES = 4000
 N_STEPS = 2000
 STEPS_PER_FRAME = 20
 
@@ -69,7 +71,7 @@ def run_demo(
     """
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-    model = require_molecule(load_model(MODEL))
+    model = require_molecule(load_model(_MODEL))
     atoms = mda.Universe(
         str(data_path("alanine-dipeptide.pdb")), str(data_path("alanine-dipeptide.xtc"))
     )
@@ -84,7 +86,7 @@ def run_demo(
     relaxation = ensemble.relax()
     _write(folder, beads, ensemble, relaxation.ensemble, report)
     _continue(relaxation.ensemble[0], folder / "continued.xtc", seed)
-    _draw(folder, model, ensemble, frames, frame, unseen[:N_MAP_FRAMES], seed)
+    _draw(folder, model, ensemble, frames, frame, unseen[:_N_MAP_FRAMES], seed)
     return DemoResult(folder, report, relaxation)
 
 
