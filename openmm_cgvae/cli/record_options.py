@@ -5,7 +5,8 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from openmm_cgvae._runtime.records import Record, Rule, rules_of
+from openmm_cgvae._runtime.records import Record, rules_of
+from openmm_cgvae._runtime.rules import Rule
 from openmm_cgvae.cli.options import Arguments, add_old_flag, add_option, given_for
 
 __all__ = ["add_fields", "given_fields"]

@@ -5,7 +5,8 @@ from dataclasses import dataclass, fields
 from typing import Annotated, ClassVar, Literal
 
 from openmm_cgvae._runtime import plugins
-from openmm_cgvae._runtime.records import (
+from openmm_cgvae._runtime.records import Record
+from openmm_cgvae._runtime.rules import (
     Choices,
     Count,
     CountOrZero,
@@ -13,7 +14,6 @@ from openmm_cgvae._runtime.records import (
     Group,
     Limits,
     Positive,
-    Record,
 )
 
 __all__ = [

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from openmm_cgvae._runtime.records import (
+from openmm_cgvae._runtime.records import Record
+from openmm_cgvae._runtime.rules import (
     Count,
     CountOrZero,
     Dropout,
@@ -12,7 +13,6 @@ from openmm_cgvae._runtime.records import (
     Limits,
     NotNegative,
     Positive,
-    Record,
 )
 from openmm_cgvae.model.noise import N_SEEDS
 

@@ -9,14 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 import pytest
 
-from openmm_cgvae._runtime.records import (
-    Choices,
-    Count,
-    Group,
-    Limits,
-    Record,
-    rules_of,
-)
+from openmm_cgvae._runtime.records import Record, rules_of
+from openmm_cgvae._runtime.rules import Choices, Count, Group, Limits
 from openmm_cgvae.evaluation.experiments import BenchmarkConfig
 from openmm_cgvae.model import ModelConfig
 from openmm_cgvae.simulation.molecule_sets.short_dynamics import Dynamics

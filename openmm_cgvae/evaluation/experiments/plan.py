@@ -5,14 +5,8 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated
 
-from openmm_cgvae._runtime.records import (
-    Choices,
-    Count,
-    CountOrZero,
-    Limits,
-    Record,
-    rules_of,
-)
+from openmm_cgvae._runtime.records import Record, rules_of
+from openmm_cgvae._runtime.rules import Choices, Count, CountOrZero, Limits
 from openmm_cgvae.data import SYSTEMS, data_path
 from openmm_cgvae.evaluation.experiments.benchmark_systems import (
     BENCHMARK_SYSTEMS,

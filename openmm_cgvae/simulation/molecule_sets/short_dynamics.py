@@ -6,7 +6,8 @@ from typing import Annotated
 import numpy as np
 from openmm import app, unit
 
-from openmm_cgvae._runtime.records import CountOrZero, Limits, Record
+from openmm_cgvae._runtime.records import Record
+from openmm_cgvae._runtime.rules import CountOrZero, Limits
 from openmm_cgvae.simulation.molecule_sets.stereochemistry import (
     Problem,
     StereochemistryCheck,

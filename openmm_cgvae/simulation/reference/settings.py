@@ -7,7 +7,8 @@ from typing import Annotated
 import numpy as np
 import openmm
 
-from openmm_cgvae._runtime.records import Limits, Record
+from openmm_cgvae._runtime.records import Record
+from openmm_cgvae._runtime.rules import Limits
 from openmm_cgvae.simulation.reference.dynamics import TIMESTEP_FS
 from openmm_cgvae.simulation.reference.systems import system_named
 

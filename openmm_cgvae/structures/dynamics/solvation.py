@@ -7,7 +7,8 @@ import numpy as np
 import openmm
 from openmm import app, unit
 
-from openmm_cgvae._runtime.records import Choices, Limits, Record
+from openmm_cgvae._runtime.records import Record
+from openmm_cgvae._runtime.rules import Choices, Limits
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.structures.openmm_bridge import (
     ForceFieldLike,
