@@ -209,7 +209,7 @@ class TestMirrorImages:
 
     def test_no_reflection_invariance_of_the_signed_encoder(self):
         # Reflecting the atoms through the plane of three beads keeps the beads and
-        # all distances between beads; only the hand changes.
+        # all distances between beads; only the chirality changes.
         molecule = toy_molecule([0, 0, 0, 1, 1, 1, 2, 2, 2])
         batch = toy_batch(molecule)
         a, b, c = batch.bead_positions

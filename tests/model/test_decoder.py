@@ -82,15 +82,15 @@ class TestLocalFrameDecoder:
         assert_same(vectors(1e-6), straight, 1e-3)
         assert_same(vectors(-1e-6), straight, 1e-3)
 
-    def test_collinear_beads_have_finite_slopes(self):
+    def test_collinear_beads_have_finite_gradients(self):
         module, batch = self.decoder_and_batch([0, 1, 2, 3])
         positions = torch.arange(4.0)[:, None] * torch.tensor([1.0, 0, 0])
         positions.requires_grad_()
         made = module(batch.with_positions(positions), toy_noise(batch))
-        for slope in torch.autograd.grad(
+        for gradient in torch.autograd.grad(
             made.square().sum(), [positions, *module.parameters()]
         ):
-            assert torch.isfinite(slope).all()
+            assert torch.isfinite(gradient).all()
 
     def test_frames_are_orthonormal_and_right_handed(self):
         first, second = 10 * torch.randn(5, 3, 1), 10 * torch.randn(5, 3, 1)

@@ -117,10 +117,10 @@ def test_a_bead_passing_the_cutoff_is_not_noticed_at_once(kind):
     assert_different(latents(cutoff - 2.0), latents(cutoff + 1e-4), 1e-6)
 
 
-def test_coincident_atoms_have_finite_slopes():
+def test_coincident_atoms_have_finite_gradients():
     module = SignedEncoder(toy_config(), n_types=4)
     batch = toy_batch(toy_molecule([0, 0, 1, 1]))
     positions = torch.zeros(4, 3, requires_grad=True)
     made = module(batch.with_positions(torch.zeros(2, 3), positions))
-    (slope,) = torch.autograd.grad(made.mean.sum(), [positions])
-    assert torch.isfinite(slope).all()
+    (gradient,) = torch.autograd.grad(made.mean.sum(), [positions])
+    assert torch.isfinite(gradient).all()

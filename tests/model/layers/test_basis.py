@@ -50,25 +50,25 @@ def test_many_functions_keep_the_digits_of_single_precision():
     assert (rounded - basis(distances)).abs().max() < 1e-4 * basis(distances).max()
 
 
-def test_vanishes_with_its_slope_at_the_cutoff_and_beyond():
+def test_vanishes_with_its_gradient_at_the_cutoff_and_beyond():
     basis = RadialBasis(n_radial=4, cutoff=CUTOFF)
     distances = torch.tensor([CUTOFF - 1e-6, CUTOFF, CUTOFF + 3], requires_grad=True)
     made = basis(distances)
     assert made.abs().max() < 1e-11
-    (slopes,) = torch.autograd.grad(made.abs().sum(), [distances])
-    assert slopes.abs().max() < 1e-4
-    assert slopes[2] == 0
+    (gradients,) = torch.autograd.grad(made.abs().sum(), [distances])
+    assert gradients.abs().max() < 1e-4
+    assert gradients[2] == 0
 
 
-def test_is_finite_with_its_slope_at_zero():
+def test_is_finite_with_its_gradient_at_zero():
     distances = torch.zeros(1, requires_grad=True)
     made = RadialBasis(n_radial=4, cutoff=CUTOFF)(distances)
-    (slope,) = torch.autograd.grad(made.sum(), [distances])
+    (gradient,) = torch.autograd.grad(made.sum(), [distances])
     assert torch.isfinite(made).all()
-    assert slope == 0
+    assert gradient == 0
 
 
-def test_slopes_are_right():
+def test_gradients_are_right():
     basis = RadialBasis(n_radial=4, cutoff=CUTOFF)
     distances = torch.tensor([0.7, 2.0, 4.9], requires_grad=True)
     assert torch.autograd.gradcheck(basis, (distances,))

@@ -82,14 +82,14 @@ def test_update_is_eq_8(mixes_vectors):
         assert_same_with_gradients(ours, together(theirs), leaves)
 
 
-def test_update_leaves_zero_vectors_zero_and_its_slopes_finite():
+def test_update_leaves_zero_vectors_zero_and_its_gradients_finite():
     module = EquivariantUpdate(F, mixes_vectors=False)
     vectors = torch.zeros(2, 3, F, requires_grad=True)
     scalars, changed = module(features(2), vectors)
     assert (changed == 0).all()
     total = scalars.sum() + changed.sum()
-    for slope in torch.autograd.grad(total, [vectors, *module.parameters()]):
-        assert torch.isfinite(slope).all()
+    for gradient in torch.autograd.grad(total, [vectors, *module.parameters()]):
+        assert torch.isfinite(gradient).all()
 
 
 @layouts

@@ -186,7 +186,7 @@ def test_the_cutoff_itself_is_outside(layout):
     assert made[:, 0].tolist() == [0, 1, 1]
 
 
-def test_coincident_nodes_have_no_direction_and_finite_slopes(layout):
+def test_coincident_nodes_have_no_direction_and_finite_gradients(layout):
     positions = torch.zeros(3, 3, requires_grad=True)
     filters = torch.randn(BASIS_SIZE, N_CHANNELS, requires_grad=True)
     edges = make(layout, positions)
@@ -194,8 +194,8 @@ def test_coincident_nodes_have_no_direction_and_finite_slopes(layout):
     made = edges.filtered_directions(edges.prepared(filters), values)
     assert (made == 0).all()
     total = made.sum() + edges.filtered_sum(edges.prepared(filters), values).sum()
-    for slope in torch.autograd.grad(total, [positions, filters]):
-        assert torch.isfinite(slope).all()
+    for gradient in torch.autograd.grad(total, [positions, filters]):
+        assert torch.isfinite(gradient).all()
 
 
 def test_directions_point_from_receiver_to_sender(layout):

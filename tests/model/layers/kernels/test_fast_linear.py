@@ -1,4 +1,4 @@
-"""Linear layers by either library: the same products and slopes."""
+"""Linear layers by either library: the same products and gradients."""
 
 import pytest
 import torch
@@ -30,8 +30,8 @@ def numbers(shape, seed):
     return torch.randn(shape, generator=generator).requires_grad_()
 
 
-def slopes(layer, features, weight, bias):
-    """Give a product, its slopes, and slopes of these."""
+def gradients(layer, features, weight, bias):
+    """Return a product, its gradients, and gradients of these."""
     given = [each for each in (features, weight, bias) if each is not None]
     made = layer(features, weight, bias)
     first = torch.autograd.grad(made.pow(2).sum(), given, create_graph=True)
@@ -44,8 +44,8 @@ def slopes(layer, features, weight, bias):
 def test_either_library_gives_the_same(onednn, of_features, of_weight, has_bias):
     features, weight = numbers(of_features, 0), numbers(of_weight, 1)
     bias = numbers(of_weight[:1], 2) if has_bias else None
-    expected = slopes(functional.linear, features, weight, bias)
-    made = slopes(products.linear, features, weight, bias)
+    expected = gradients(functional.linear, features, weight, bias)
+    made = gradients(products.linear, features, weight, bias)
     assert len(onednn) > 3
     for one, other in zip(made, expected, strict=True):
         torch.testing.assert_close(
@@ -56,7 +56,7 @@ def test_either_library_gives_the_same(onednn, of_features, of_weight, has_bias)
     torch.testing.assert_close(alone, expected[0], rtol=1e-5, atol=1e-4)
 
 
-def test_only_what_is_asked_for_gets_a_slope(onednn):
+def test_only_what_is_asked_for_gets_a_gradient(onednn):
     features, weight = numbers((5, 7), 0).detach(), numbers((4, 7), 1)
     products.linear(features, weight).sum().backward()
     assert weight.grad is not None
