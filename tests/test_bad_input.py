@@ -21,6 +21,7 @@ from openmm import app
 from openmm_cgvae import (
     Backmapper,
     Mapping,
+    Solvent,
     coarse_grain,
     load_model,
     save_model,
@@ -246,7 +247,7 @@ TABLE = {
         ValueError,
         "has no molecule with the elements and bonds of 22 atoms .* among 10 atoms; ",
     ),
-    "a molecule of the other hand": (
+    "a molecule of the opposite chirality": (
         lambda _: match_atoms(mirrored(), model().atom_table),
         ValueError,
         "among 22 atoms; 1 are its mirror image; compare its elements and bonds",
@@ -330,6 +331,32 @@ TABLE = {
         ),
         ValueError,
         "`n_chanels` is not an option of ModelConfig; the options are",
+    ),
+    "an option of another type": (
+        lambda _: train(
+            dipeptide.atoms(), model().mapping, model_options={"n_channels": 8.0}
+        ),
+        ValueError,
+        "`n_channels` is 8.0 but must be a whole number",
+    ),
+    "an option out of bounds": (
+        lambda _: train(
+            dipeptide.atoms(), model().mapping, training_options={"kl_warmup": 2.0}
+        ),
+        ValueError,
+        "`kl_warmup` is 2.0 but must be 0 to 1; it is a fraction of the epochs",
+    ),
+    "a word that is none of the choices": (
+        lambda _: train(
+            dipeptide.atoms(), model().mapping, model_options={"encoder": "signd"}
+        ),
+        ValueError,
+        "`encoder` is 'signd' but must be one of 'distances', 'signed', 'bonded_f",
+    ),
+    "water without a layer": (
+        lambda _: Solvent(padding=0),
+        ValueError,
+        "`padding` is 0.0 but must be positive; 10 Å is usual",
     ),
     "a model without enough channels": (
         lambda _: train(
@@ -464,7 +491,7 @@ class TestIsNotBad:
 
 
 def line_of(error, raised, folder):
-    """Say in a line of Markdown what was raised, without what differs every time."""
+    """Write in a line of Markdown what was raised, without what differs every time."""
     text = re.sub(r"\s+", " ", str(raised)).replace(f"{folder}/", "")
     for said_by_others in SHORTENED:
         text = re.sub(said_by_others, "...", text)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-import openmm
 
 from openmm_cgvae._runtime.records import Record
 from openmm_cgvae._runtime.rules import Limits
 from openmm_cgvae.simulation.reference.dynamics import TIMESTEP_FS
 from openmm_cgvae.simulation.reference.systems import system_named
+from openmm_cgvae.structures.openmm_bridge.platforms import find_platform
 
 __all__ = ["SimulationConfig"]
 
@@ -25,18 +25,6 @@ def _check_interval(interval_ps: float) -> None:
         raise ValueError(
             f"`interval_ps` is {interval_ps} but must be a positive multiple of the "
             f"time step, {TIMESTEP_FS / 1000} ps; try a round number of ps"
-        )
-
-
-def _check_platform(platform: str) -> None:
-    platforms = [
-        openmm.Platform.getPlatform(index).getName()
-        for index in range(openmm.Platform.getNumPlatforms())
-    ]
-    if platform not in platforms:
-        raise ValueError(
-            f"`platform` is {platform!r} but this OpenMM has only "
-            f"{', '.join(platforms)}; choose one of these"
         )
 
 
@@ -84,7 +72,7 @@ class SimulationConfig(Record):
     temperature: Sequence[_Kelvin]
     n_walkers: Annotated[int, Limits(least=1, advice="ask for one walker or more")]
     seed: Annotated[int, Limits(least=0, advice="choose another seed")]
-    platform: Annotated[str, _check_platform]
+    platform: Annotated[str, find_platform]
 
     def _check_together(self) -> None:
         if not self.temperature:
