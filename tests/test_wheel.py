@@ -16,9 +16,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = "openmm_cgvae"
 DATA = {
     "data": ("pdb", "xtc", "json"),
-    "experiments": ("csv",),
-    "html_report": ("css", "html", "js"),
-    "pretrained": ("cgvae",),
+    "evaluation/experiments": ("csv",),
+    "evaluation/html_report": ("css", "html", "js"),
+    "model/pretrained": ("cgvae",),
 }
 
 CAPABILITIES = ("inh-caps", "bounding-set")
@@ -32,7 +32,7 @@ def built(tmp_path_factory):
     source = tmp_path_factory.mktemp("source") / "checkout"
     ignored = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "generated")
     shutil.copytree(ROOT, source, ignore=ignored)
-    (source / PACKAGE / "pretrained" / "notes.txt").write_text("not shipped")
+    (source / PACKAGE / "model" / "pretrained" / "notes.txt").write_text("not shipped")
     (source / "notes.txt").write_text("not shipped")
     output = source.parent / "dist"
     subprocess.run(
@@ -127,6 +127,14 @@ def test_it_runs_where_nothing_of_the_checkout_is_and_nothing_can_be_written(
     )
     atoms = mda.Universe(str(made / "ein Molekül.pdb"))
     assert (len(atoms.atoms), len(atoms.trajectory)) == (22, 3)
+
+
+def test_plug_ins_are_tested_with_the_wheel_alone(installed):
+    place, binaries, _ = installed
+    for path in (ROOT / "tests" / "_runtime" / "plugin").glob("*.py"):
+        shutil.copy(path, place)
+    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:jaxtyping")
+    assert " passed" in run_in(place, str(binaries / "python"), *words, ".")
 
 
 def without_rights():
