@@ -1,1 +1,1 @@
-"""What every room needs to run: files written whole, plug-ins, threads."""
+"""What every room needs to run: whole files, run folders, plug-ins, threads."""

@@ -3,6 +3,8 @@
 from importlib.metadata import entry_points
 from typing import Any
 
+__all__ = ["MODELS", "SCHEMES", "EntryPoint", "load", "registered"]
+
 # Where a package has imported the backport of importlib.metadata, entry points are of
 # its class and not of the standard library's.
 EntryPoint = Any

@@ -5,10 +5,12 @@ from contextlib import contextmanager
 
 import torch
 
+__all__ = ["threads"]
+
 
 @contextmanager
 def threads(n_threads: int) -> Iterator[None]:
-    """Change the number of torch's threads and put it back afterwards.
+    """Change the number of torch's threads, and restore it afterwards.
 
     The networks here are small: a second thread gains little on free cores, and on
     cores that others use the two wait for each other, which was measured to take

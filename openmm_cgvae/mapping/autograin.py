@@ -23,25 +23,31 @@ from torch import Tensor
 from tqdm import tqdm
 
 from openmm_cgvae._runtime.threads import threads
-from openmm_cgvae.mapping import (
-    Mapping,
-    bonds_within,
-    join_pieces,
-    pieces_of_beads,
-)
+from openmm_cgvae.mapping.contiguity import bonds_within, join_pieces, pieces_of_beads
+from openmm_cgvae.mapping.mapping import Mapping
 
 if TYPE_CHECKING:
     import MDAnalysis as mda
 
-GEOMETRY_WEIGHT = 0.25  # a
-HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE = 1.0, 0.025
+__all__ = [
+    "BATCH_SIZE",
+    "LEARNING_RATE",
+    "LearnedMapping",
+    "learn",
+    "learn_mapping",
+    "losses",
+    "temperature",
+]
+
+_GEOMETRY_WEIGHT = 0.25  # a
+_HIGHEST_TEMPERATURE, _LOWEST_TEMPERATURE = 1.0, 0.025
 # The temperature falls for 975 of 1,500 epochs, by 0.001 in each.
-COOLING = 0.65
+_COOLING = 0.65
 # The paper prints neither; these are of its published code.
 LEARNING_RATE = 4e-3
 BATCH_SIZE = 32
 # Where a draw leaves a bead without atoms, it is at the origin instead of nowhere.
-LEAST_ATOMS = 1e-6
+_LEAST_ATOMS = 1e-6
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class LearnedMapping:
     mapping : Mapping
         The beads, with weights of the geometry, by their first atom.
     reconstruction, geometry : float
-        The losses of the hard mapping with the best matrix D for it [A^2].
+        The losses of the hard mapping with the best matrix D for it [Å^2].
     n_pieces : tuple of int, or None
         Pieces of each bead, one where its atoms are connected by bonds; None where
         the bonds are not known.
@@ -69,8 +75,8 @@ class LearnedMapping:
 
     @property
     def loss(self) -> float:
-        """The sum that is minimised [A^2]."""
-        return self.reconstruction + GEOMETRY_WEIGHT * self.geometry
+        """The sum that is minimised [Å^2]."""
+        return self.reconstruction + _GEOMETRY_WEIGHT * self.geometry
 
     @property
     def is_contiguous(self) -> bool | None:
@@ -223,14 +229,14 @@ def losses(
     decoder : Tensor, shape (n_starts, n_atoms, n_beads)
         D.
     columns : Tensor, shape (n_atoms, 3 n_frames)
-        Positions, a column for every coordinate of every frame [A].
+        Positions, a column for every coordinate of every frame [Å].
 
     Returns
     -------
     reconstruction, geometry : Tensor, shape (n_starts,)
-        L_MSD and L_geo, means over atoms and frames [A^2].
+        L_MSD and L_geo, means over atoms and frames [Å^2].
     """
-    sizes = assignment.sum(dim=2, keepdim=True).clamp_min(LEAST_ATOMS)
+    sizes = assignment.sum(dim=2, keepdim=True).clamp_min(_LEAST_ATOMS)
     beads = assignment @ columns / sizes
     per_atom = 3 / columns.numel()
     reconstruction = (decoder @ beads - columns).square().sum(dim=(1, 2))
@@ -256,8 +262,8 @@ def temperature(epoch: int, n_epochs: int) -> float:
     >>> [round(temperature(epoch, 1500), 3) for epoch in (0, 1, 500, 975, 1499)]
     [1.0, 0.999, 0.5, 0.025, 0.025]
     """
-    step = (HIGHEST_TEMPERATURE - LOWEST_TEMPERATURE) / (COOLING * n_epochs)
-    return max(HIGHEST_TEMPERATURE - step * epoch, LOWEST_TEMPERATURE)
+    step = (_HIGHEST_TEMPERATURE - _LOWEST_TEMPERATURE) / (_COOLING * n_epochs)
+    return max(_HIGHEST_TEMPERATURE - step * epoch, _LOWEST_TEMPERATURE)
 
 
 def _learned(
@@ -283,7 +289,7 @@ def _learned(
             assignment = torch.softmax((logits - noise) / tau, dim=1)
             columns = frames[:, batch].flatten(1)
             reconstruction, geometry = losses(assignment, decoder, columns)
-            loss = reconstruction + GEOMETRY_WEIGHT * geometry
+            loss = reconstruction + _GEOMETRY_WEIGHT * geometry
             optimiser.zero_grad()
             loss.sum().backward()
             optimiser.step()
@@ -294,7 +300,7 @@ def _learned(
 def _assessed(
     found: np.ndarray, positions: np.ndarray, bonds: np.ndarray | None, *, join: bool
 ) -> LearnedMapping:
-    """Make a mapping, beads by their first atom, and measure it."""
+    """Build a mapping, beads by their first atom, and measure it."""
     bead_of_atom = found
     if join and bonds is not None:
         bead_of_atom = join_pieces(found, bonds, positions)

@@ -6,6 +6,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+__all__ = [
+    "checked_assignment",
+    "checked_names",
+    "checked_points",
+    "normalised_weights",
+    "raw_weights",
+]
+
 
 def checked_assignment(bead_of_atom: npt.ArrayLike) -> np.ndarray:
     """Return a copy of the assignment as int64, every bead of it filled."""

@@ -1,4 +1,4 @@
-"""Whether the atoms of a bead hang together, and how to make them."""
+"""Contiguity: whether the atoms of a bead are bonded together, and how to join them."""
 
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ from openmm_cgvae.mapping.mapping import Mapping
 
 if TYPE_CHECKING:
     import MDAnalysis as mda
+
+__all__ = ["bonds_within", "join_pieces", "pieces_of_beads"]
 
 
 def bonds_within(atoms: "mda.Universe | mda.AtomGroup") -> np.ndarray | None:
@@ -88,7 +90,7 @@ def pieces_of_beads(mapping: Mapping, bonds: npt.ArrayLike) -> np.ndarray:
 def join_pieces(
     bead_of_atom: np.ndarray, bonds: npt.ArrayLike, positions: np.ndarray
 ) -> np.ndarray:
-    """Give stray pieces of beads to beads that they are bonded to.
+    """Join stray pieces of beads to beads that they are bonded to.
 
     The largest piece of a bead stays; the smallest stray piece goes first, to that of
     the beads bonded to it whose centre is nearest to its atoms.
@@ -100,7 +102,7 @@ def join_pieces(
     bonds : array_like of int, shape (n_bonds, 2)
         Bonded pairs of atoms.
     positions : ndarray, shape (n_frames, n_atoms, 3)
-        Frames to measure distances in [A].
+        Frames to measure distances in [Å].
 
     Returns
     -------
@@ -139,7 +141,7 @@ def join_pieces(
 
 
 def _spread(atoms: np.ndarray, bead: np.ndarray) -> float:
-    """Return the mean square distance of atoms from the centre of a bead [A^2]."""
+    """Return the mean square distance of atoms from the centre of a bead [Å^2]."""
     centres = bead.mean(axis=1, keepdims=True)
     return float(((atoms - centres) ** 2).sum(axis=-1).mean())
 

@@ -8,9 +8,11 @@ import numpy as np
 
 from openmm_cgvae._runtime.atomic_files import written_whole
 
-FORMAT_NAME = "openmm_cgvae mapping"
-FORMAT_VERSION = 1
-LARGEST_FLOAT = float(np.finfo(np.float64).max)
+__all__ = ["document", "read_document", "write_document"]
+
+_FORMAT_NAME = "openmm_cgvae mapping"
+_FORMAT_VERSION = 1
+_LARGEST_FLOAT = float(np.finfo(np.float64).max)
 
 
 def document(
@@ -19,8 +21,8 @@ def document(
     """Return the mapping as plain JSON types."""
     groups = [np.flatnonzero(bead_of_atom == bead) for bead in range(len(bead_names))]
     return {
-        "format": FORMAT_NAME,
-        "format_version": FORMAT_VERSION,
+        "format": _FORMAT_NAME,
+        "format_version": _FORMAT_VERSION,
         "n_atoms": len(bead_of_atom),
         "beads": [
             {"name": name, "atoms": atoms.tolist(), "weights": weights[atoms].tolist()}
@@ -59,12 +61,12 @@ def read_document(data: Any) -> tuple[np.ndarray, np.ndarray, list[str]]:
 
 def _checked_document(data: Any) -> tuple[int, list[Any]]:
     """Return number of atoms and list of beads of a mapping as a dictionary."""
-    if not isinstance(data, dict) or data.get("format") != FORMAT_NAME:
-        raise ValueError(f'it does not say "format": "{FORMAT_NAME}"')
-    if data.get("format_version") != FORMAT_VERSION:
+    if not isinstance(data, dict) or data.get("format") != _FORMAT_NAME:
+        raise ValueError(f'it does not say "format": "{_FORMAT_NAME}"')
+    if data.get("format_version") != _FORMAT_VERSION:
         raise ValueError(
             f"`format_version` is {data.get('format_version')!r} but this version "
-            f"of the package reads {FORMAT_VERSION}"
+            f"of the package reads {_FORMAT_VERSION}"
         )
     n_atoms, beads = data.get("n_atoms"), data.get("beads")
     if not isinstance(beads, list) or type(n_atoms) is not int:
@@ -75,7 +77,7 @@ def _checked_document(data: Any) -> tuple[int, list[Any]]:
 
 
 def _has_lists(bead: Any) -> bool:
-    """Tell whether a bead of a file has lists for its atoms and weights."""
+    """Return whether a bead of a file has lists for its atoms and weights."""
     return isinstance(bead, dict) and all(
         isinstance(bead.get(key), list) for key in ("atoms", "weights")
     )
@@ -97,6 +99,6 @@ def _checked_bead(bead: Any, number: int, n_atoms: int) -> list[int]:
             f"`beads[{number}]` must list each of its atoms once, and one weight each"
         )
     # By comparison: an integer may be too long for a float.
-    if not all(type(w) in (int, float) and abs(w) < LARGEST_FLOAT for w in weights):
+    if not all(type(w) in (int, float) and abs(w) < _LARGEST_FLOAT for w in weights):
         raise ValueError(f"`beads[{number}]` must have finite numbers as weights")
     return atoms

@@ -21,6 +21,8 @@ from openmm_cgvae.mapping.checks import (
 )
 from openmm_cgvae.mapping.json_format import document, read_document, write_document
 
+__all__ = ["Mapping"]
+
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
 class Mapping:
@@ -121,7 +123,7 @@ class Mapping:
         return rebuild, (self.bead_of_atom, self.weights)
 
     def __repr__(self) -> str:
-        """Say how many atoms and beads there are."""
+        """Describe how many atoms and beads there are."""
         return f"<Mapping of {self.n_atoms} atoms to {self.n_beads} beads>"
 
     @property
@@ -273,7 +275,7 @@ class Mapping:
 
     @classmethod
     def from_dict(cls, data: Any) -> "Mapping":
-        """Make a mapping from what :meth:`to_dict` gave.
+        """Build a mapping from what :meth:`to_dict` returned.
 
         Parameters
         ----------

@@ -1,22 +1,24 @@
-"""Many molecules: k copies of an atom table or a mapping."""
+"""Replicas: several copies of an atom table or a mapping, and parts of a table."""
 
 import string
 from typing import Any, TypeVar
 
 import numpy as np
 
-from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.mapping.mapping import Mapping
 from openmm_cgvae.molecules import AtomTable
 
-PER_RESIDUE = ("residue_names", "residue_ids", "insertion_codes", "chain_ids")
+__all__ = ["Record", "beside", "part_of", "repeat"]
+
+_PER_RESIDUE = ("residue_names", "residue_ids", "insertion_codes", "chain_ids")
 # One letter, since formats have one column; neighbours only have to differ.
-CHAIN_LETTERS = string.ascii_uppercase + string.digits + string.ascii_lowercase
+_CHAIN_LETTERS = string.ascii_uppercase + string.digits + string.ascii_lowercase
 
 Record = TypeVar("Record", AtomTable, Mapping)
 
 
 def repeat(record: Record, k: int) -> Record:
-    """Lay copies of a molecule, or of its mapping, side by side.
+    """Build the record of several copies of a molecule, or of its mapping.
 
     Parameters
     ----------
@@ -62,7 +64,7 @@ def repeat(record: Record, k: int) -> Record:
 
 
 def beside(record: Record, other: Record) -> Record:
-    """Lay two records side by side.
+    """Build the record of two molecules or two mappings beside each other.
 
     Parameters
     ----------
@@ -121,7 +123,7 @@ def part_of(table: AtomTable, is_kept: np.ndarray) -> AtomTable:
     )
     values: dict[str, Any] = {
         name: tuple(getattr(table, name)[residue] for residue in residues)
-        for name in PER_RESIDUE
+        for name in _PER_RESIDUE
     }
     for name in ("bonds", "stereocentres"):
         rows = rank[getattr(table, name)]
@@ -137,7 +139,7 @@ def part_of(table: AtomTable, is_kept: np.ndarray) -> AtomTable:
 
 def _repeated_table(table: AtomTable, k: int) -> AtomTable:
     chains = [
-        CHAIN_LETTERS[molecule % len(CHAIN_LETTERS)]
+        _CHAIN_LETTERS[molecule % len(_CHAIN_LETTERS)]
         for molecule in range(k)
         for _ in range(table.n_residues)
     ]
@@ -158,7 +160,7 @@ def _repeated_table(table: AtomTable, k: int) -> AtomTable:
 def _tables_beside(first: AtomTable, second: AtomTable) -> AtomTable:
     values: dict[str, Any] = {
         name: getattr(first, name) + getattr(second, name)
-        for name in ("names", *PER_RESIDUE)
+        for name in ("names", *_PER_RESIDUE)
     }
     for name, shift in (
         ("atomic_numbers", 0),

@@ -13,11 +13,13 @@ from openmm_cgvae.model.gaussian import Gaussian
 from openmm_cgvae.model.graphs import GraphBatch, MoleculeGraph
 from openmm_cgvae.molecules import AtomTable
 
-__all__ = ["BEADS_PER_BATCH", "Model", "Molecule", "Reconstruction"]
+__all__ = ["BEADS_PER_BATCH", "FEWEST_BEADS", "Model", "Molecule", "Reconstruction"]
 
 # What is decoded at once should stay in the cache of a core, and calls should not cost
 # more than what is done in them: measured, see docs/speed.md.
 BEADS_PER_BATCH = 1024
+# Atoms of one bead would sit on it, those of two on the line through them.
+FEWEST_BEADS = 3
 
 
 @dataclass(frozen=True, eq=False)

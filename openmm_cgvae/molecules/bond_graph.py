@@ -1,11 +1,13 @@
-"""What follows from bonds alone: neighbours, rings, pairs a few bonds apart."""
+"""The bond graph: neighbours, rings and pairs of atoms a few bonds apart."""
 
 import numpy as np
 from rdkit import Chem
 
+__all__ = ["neighbours_of", "pairs_within", "skeleton"]
+
 
 def skeleton(atomic_numbers: np.ndarray, bonds: np.ndarray) -> Chem.Mol:
-    """Make an RDKit molecule of single bonds: enough for rings and symmetry."""
+    """Build an RDKit molecule of single bonds: enough for rings and symmetry."""
     molecule = Chem.RWMol()
     for number in atomic_numbers.tolist():
         atom = Chem.Atom(number)

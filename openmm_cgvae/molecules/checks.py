@@ -1,12 +1,14 @@
-"""What an atom table asks of its fields, in one sentence each."""
+"""Checks of the fields of an atom table, with one message each."""
 
 from typing import Any
 
 import numpy as np
 
+__all__ = ["checked_array"]
+
 
 def checked_array(name: str, values: Any, width: int | None) -> np.ndarray:
-    """Return a copy as an array of the right kind and shape, or say what is wrong."""
+    """Return a copy as an array of the right kind and shape, or raise."""
     dtype = np.dtype(np.float64 if name == "masses" else np.int64)
     try:
         array = np.array(values)

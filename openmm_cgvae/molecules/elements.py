@@ -1,6 +1,15 @@
-"""The elements, by number and by symbol."""
+"""Chemical elements, by number and by symbol."""
 
 from rdkit import Chem
+
+__all__ = [
+    "ATOMIC_NUMBERS",
+    "CARBON",
+    "HYDROGEN",
+    "NITROGEN",
+    "OXYGEN",
+    "atomic_number",
+]
 
 HYDROGEN, CARBON, NITROGEN, OXYGEN = 1, 6, 7, 8
 
@@ -10,7 +19,7 @@ ATOMIC_NUMBERS = {
 
 
 def atomic_number(element: str) -> int:
-    """Look up the atomic number of a symbol, however it is written.
+    """Return the atomic number of a symbol, however it is written.
 
     Raises
     ------

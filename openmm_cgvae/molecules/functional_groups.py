@@ -6,6 +6,8 @@ import numpy as np
 
 from openmm_cgvae.molecules.elements import CARBON, HYDROGEN, NITROGEN, OXYGEN
 
+__all__ = ["Neighbours", "find_amides", "find_rotors"]
+
 Neighbours = Sequence[Sequence[int]]
 
 
@@ -83,7 +85,7 @@ def find_rotors(atomic_numbers: np.ndarray, neighbours: Neighbours) -> np.ndarra
 def _bears_oxygen(
     atom: int, atomic_numbers: np.ndarray, neighbours: Neighbours
 ) -> bool:
-    """Whether an oxygen is bonded to the atom and to nothing else."""
+    """Return whether an oxygen is bonded to the atom and to nothing else."""
     return any(
         atomic_numbers[other] == OXYGEN and len(neighbours[other]) == 1
         for other in neighbours[atom]
@@ -93,7 +95,7 @@ def _bears_oxygen(
 def _is_beside_oxygen(
     atom: int, atomic_numbers: np.ndarray, neighbours: Neighbours
 ) -> bool:
-    """Whether a carbon beside the atom bears an oxygen."""
+    """Return whether a carbon beside the atom bears an oxygen."""
     return any(
         atomic_numbers[other] == CARBON
         and _bears_oxygen(other, atomic_numbers, neighbours)

@@ -2,7 +2,10 @@
 
 import numpy as np
 
-from openmm_cgvae.molecules import CARBON, AtomTable
+from openmm_cgvae.molecules.atom_table import AtomTable
+from openmm_cgvae.molecules.elements import CARBON
+
+__all__ = ["backbone_torsions", "side_chain_torsions"]
 
 _PLANAR = 3  # neighbours of an atom whose substituents lie in a plane
 
@@ -110,7 +113,7 @@ def _in_one_ring(atom_table: AtomTable, first: int, second: int) -> bool:
 
 
 def _is_symmetric(atom_table: AtomTable, atom: int, onward: list[int]) -> bool:
-    """Whether a planar atom bears two substituents that look alike."""
+    """Return whether a planar atom bears two substituents that look alike."""
     if len(onward) != 2 or len(atom_table.neighbours[atom]) != _PLANAR:
         return False
     elements = atom_table.atomic_numbers

@@ -9,6 +9,7 @@ import torch
 
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import CGVAE, Model, ModelConfig, Molecule, make_model
+from openmm_cgvae.model.base import FEWEST_BEADS
 from openmm_cgvae.model.graphs import MoleculeGraph, atom_types_of
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.frames import Frames
@@ -22,9 +23,6 @@ from openmm_cgvae.training.stages import Objective, Stage
 from openmm_cgvae.training.trainer_options import checked_trainer_options
 
 __all__ = ["train"]
-
-# Atoms of one bead would sit on it, those of two on the line through them.
-FEWEST_BEADS = 3
 
 
 def train(  # noqa: PLR0913 - the settings of a training

@@ -14,11 +14,13 @@ from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.transformations.bead_centres import BeadCentres, fitting_atoms
 from openmm_cgvae.transformations.bead_topology import bead_universe
 
+__all__ = ["CoarseGrainReader", "coarse_grain"]
+
 
 def coarse_grain(
     universe: "mda.Universe | mda.AtomGroup", mapping: Mapping
 ) -> mda.Universe:
-    """Make a universe of beads from an atomistic one.
+    """Build a universe of beads from an atomistic one.
 
     Frames are mapped when they are read, so that a long trajectory costs no
     memory. The beads have names and types from the mapping; residue and chain of

@@ -25,12 +25,10 @@ from openmm_cgvae.backmapping.model_choice.refusals import (
 from openmm_cgvae.backmapping.model_choice.shipped_models import shipped_models
 from openmm_cgvae.chemistry.proteins import ProteinBeads, protein_from_beads
 from openmm_cgvae.model import Model, Molecule, TransferableModel, require_molecule
+from openmm_cgvae.model.base import FEWEST_BEADS
 from openmm_cgvae.model.pretrained import load_model
 
 __all__ = ["ModelChoice", "choose_model"]
-
-# Atoms of one bead would sit on it, those of two on the line through them.
-FEWEST_BEADS = 3
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,15 +6,17 @@ import MDAnalysis as mda
 import numpy as np
 from MDAnalysis.lib.distances import distance_array
 
-from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.mapping.mapping import Mapping
 from openmm_cgvae.mapping.schemes.bead_groups import (
     assemble,
     checked_group,
     residue_label,
 )
 
+__all__ = ["backbone_partition"]
+
 # Atoms along the backbone, in its direction; CH3 and C are also the caps' methyls.
-BACKBONE_RANK = {"N": 0, "CA": 1, "CH3": 1, "C": 2, "O": 3}
+_BACKBONE_RANK = {"N": 0, "CA": 1, "CH3": 1, "C": 2, "O": 3}
 
 
 def backbone_partition(
@@ -23,7 +25,7 @@ def backbone_partition(
     seed: int = 0,
     weights: Any = "geometry",
 ) -> Mapping:
-    """Cut the backbone at random into beads and give side chains to the nearest.
+    """Split the backbone at random into beads and join side chains to the nearest.
 
     This is the backbone mapping of appendix F.2 of [1]_. The backbone are the
     atoms N, CA, C, O of each residue and the heavy atoms of the caps, in the order
@@ -93,7 +95,7 @@ def _backbone(group: "mda.AtomGroup") -> np.ndarray:
             "`atoms` are of several segments but a backbone is one chain; give one "
             "segment at a time"
         )
-    ranks = np.array([BACKBONE_RANK.get(name, -1) for name in group.names])
+    ranks = np.array([_BACKBONE_RANK.get(name, -1) for name in group.names])
     backbone = np.flatnonzero(ranks >= 0)
     without = np.setdiff1d(group.resindices, group.resindices[backbone])
     if len(without):

@@ -6,7 +6,9 @@ import MDAnalysis as mda
 import numpy as np
 from MDAnalysis.exceptions import NoDataError
 
-from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.mapping.mapping import Mapping
+
+__all__ = ["assemble", "atom_label", "atom_masses", "checked_group", "residue_label"]
 
 
 def checked_group(atoms: "mda.Universe | mda.AtomGroup") -> "mda.AtomGroup":
@@ -22,7 +24,7 @@ def checked_group(atoms: "mda.Universe | mda.AtomGroup") -> "mda.AtomGroup":
 def assemble(
     group: "mda.AtomGroup", labels: np.ndarray, names: list[str], weights: Any
 ) -> Mapping:
-    """Make a bead of the atoms with the same label, beads by their first atom."""
+    """Build a bead of the atoms with the same label, beads by their first atom."""
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.argsort(order)

@@ -7,13 +7,15 @@ import MDAnalysis as mda
 import numpy as np
 from MDAnalysis.exceptions import SelectionError
 
-from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.mapping.mapping import Mapping
 from openmm_cgvae.mapping.schemes.bead_groups import (
     assemble,
     atom_label,
     checked_group,
     residue_label,
 )
+
+__all__ = ["ALPHA_OF_CAP", "alpha_carbon", "residues", "selections"]
 
 # The atom that stands where a residue's alpha carbon would be, by residue name.
 ALPHA_OF_CAP = {
@@ -26,7 +28,7 @@ ALPHA_OF_CAP = {
 
 
 def residues(atoms: "mda.Universe | mda.AtomGroup", weights: Any = "mass") -> Mapping:
-    """Make every residue one bead, named "RES".
+    """Build one bead of every residue, named "RES".
 
     Parameters
     ----------
@@ -57,7 +59,7 @@ def residues(atoms: "mda.Universe | mda.AtomGroup", weights: Any = "mass") -> Ma
 
 
 def alpha_carbon(atoms: "mda.Universe | mda.AtomGroup") -> Mapping:
-    """Make every residue one bead, named "CA", that sits on its alpha carbon.
+    """Build one bead of every residue, named "CA", that sits on its alpha carbon.
 
     All atoms of the residue belong to the bead; only one has a weight. A cap has
     no alpha carbon: its methyl carbon, which is where the next one would be,
@@ -114,7 +116,7 @@ def selections(
     *,
     per_residue: bool = True,
 ) -> Mapping:
-    """Make beads by MDAnalysis selections, one of each in every residue.
+    """Build beads by MDAnalysis selections, one of each in every residue.
 
     Parameters
     ----------

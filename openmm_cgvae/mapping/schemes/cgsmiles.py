@@ -7,15 +7,17 @@ import networkx as nx
 import numpy as np
 from MDAnalysis.exceptions import NoDataError
 
-from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.mapping.mapping import Mapping
 from openmm_cgvae.mapping.schemes.bead_groups import atom_masses, checked_group
 from openmm_cgvae.mapping.schemes.hydrogens import is_hydrogen
+
+__all__ = ["cgsmiles"]
 
 
 def cgsmiles(
     atoms: "mda.Universe | mda.AtomGroup", text: str, weights: Any = "mass"
 ) -> Mapping:
-    """Make the beads that a CGSmiles text describes.
+    """Build the beads that a CGSmiles text describes.
 
     The molecule of the text is found in the atoms by its graph of elements and bonds;
     names and order do not matter. Needs cgsmiles: ``pip install

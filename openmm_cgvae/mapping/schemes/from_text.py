@@ -8,7 +8,7 @@ from pathlib import Path
 import MDAnalysis as mda
 
 from openmm_cgvae._runtime import plugins
-from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.mapping.mapping import Mapping
 from openmm_cgvae.mapping.schemes.backbone import backbone_partition
 from openmm_cgvae.mapping.schemes.bead_groups import checked_group
 from openmm_cgvae.mapping.schemes.by_residue import alpha_carbon, residues
@@ -16,9 +16,11 @@ from openmm_cgvae.mapping.schemes.cgsmiles import cgsmiles
 from openmm_cgvae.mapping.schemes.martini_proteins import martini
 from openmm_cgvae.mapping.schemes.peptide_units import peptide_units
 
+__all__ = ["from_spec"]
+
 
 def from_spec(atoms: "mda.Universe | mda.AtomGroup", text: str) -> Mapping:
-    """Make a mapping by the name of a scheme, as on the command line.
+    """Build a mapping by the name of a scheme, as on the command line.
 
     Parameters
     ----------

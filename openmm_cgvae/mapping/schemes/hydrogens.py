@@ -5,9 +5,11 @@ import numpy as np
 from MDAnalysis.exceptions import NoDataError
 from MDAnalysis.lib.distances import distance_array
 
+__all__ = ["heavy_of_atom", "is_hydrogen"]
+
 
 def is_hydrogen(group: "mda.AtomGroup") -> np.ndarray:
-    """Tell hydrogens by element, or by name where elements are missing."""
+    """Find hydrogens by element, or by name where elements are missing."""
     try:
         symbols = [symbol.strip().upper() for symbol in group.elements]
     except NoDataError:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import MDAnalysis as mda
 import numpy as np
 
-from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.mapping.mapping import Mapping
 from openmm_cgvae.mapping.schemes.bead_groups import (
     atom_label,
     atom_masses,
@@ -23,6 +23,8 @@ from openmm_cgvae.mapping.schemes.martini_tables import (
     STANDARD_NAMES,
 )
 from openmm_cgvae.mapping.schemes.peptide_units import ACYL_CAPS, AMINE_CAPS
+
+__all__ = ["CARBONYL", "MOST_BEADS", "Place", "bead_places", "martini"]
 
 MOST_BEADS = 8  # of a residue, more than any has
 
@@ -41,7 +43,7 @@ CARBONYL = Place(bead=0, share=1.0, has_hydrogens=False)
 def martini(
     atoms: "mda.Universe | mda.AtomGroup", version: int = 3, weights: Any = "martini"
 ) -> Mapping:
-    """Make the beads of a Martini protein, "BB", "SC1", "SC2", ...
+    """Build the beads of a Martini protein, "BB", "SC1", "SC2", ...
 
     They come in the order of a Martini file: residue by residue, the backbone first.
     Hydrogens are in the bead of their heavy atom, the oxygens and hydrogens of charged
@@ -118,7 +120,7 @@ def martini(
 
 
 def _refuse_lone_hydrogens(group: "mda.AtomGroup", parents: np.ndarray) -> None:
-    """Make sure that every hydrogen has a heavy atom in its residue."""
+    """Check that every hydrogen has a heavy atom in its residue."""
     lone = np.flatnonzero(parents < 0)
     if len(lone):
         raise ValueError(
@@ -176,7 +178,7 @@ def _places(
 
 @cache
 def bead_places(standard: str, version: int) -> dict[str, Place]:
-    """Say where the heavy atoms of an amino acid belong in Martini.
+    """Find where the heavy atoms of an amino acid belong in Martini.
 
     Parameters
     ----------

@@ -5,6 +5,16 @@ and P. C. T. Souza *et al.*, *Nat. Methods* 18, 382 (2021), and the mapping file
 martinize2 places beads with (vermouth 0.15.0, force fields martini22, martini3001).
 """
 
+__all__ = [
+    "BACKBONE",
+    "BACKBONES",
+    "OXYGENS",
+    "SHARES",
+    "SIDE_CHAINS",
+    "STANDARD_ATOMS",
+    "STANDARD_NAMES",
+]
+
 # Side chains: beads SC1, SC2, ... between bars. A star says that the hydrogens of the
 # atom count for the place of the bead, which those of most aliphatic carbons do not.
 _ALIKE = {

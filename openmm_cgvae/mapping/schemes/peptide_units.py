@@ -6,7 +6,7 @@ import MDAnalysis as mda
 import numpy as np
 from MDAnalysis.lib.distances import capped_distance
 
-from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.mapping.mapping import Mapping
 from openmm_cgvae.mapping.schemes.bead_groups import (
     assemble,
     checked_group,
@@ -14,12 +14,14 @@ from openmm_cgvae.mapping.schemes.bead_groups import (
 )
 from openmm_cgvae.mapping.schemes.hydrogens import heavy_of_atom
 
+__all__ = ["ACYL_CAPS", "AMINE_CAPS", "peptide_units"]
+
 ACYL_CAPS = {"ACE", "FOR"}
 AMINE_CAPS = {"NME", "NMA", "NHE", "NH2"}
-CARBONYL_NAMES = {"C", "O", "OXT", "OT1", "OT2", "OC1", "OC2", "O1", "O2"}
+_CARBONYL_NAMES = {"C", "O", "OXT", "OT1", "OT2", "OC1", "OC2", "O1", "O2"}
 # Caps that CHARMM patches into the first and last residue.
-PATCHED_CAP_NAMES = {"CAY", "CY", "NT", "CAT"}
-PEPTIDE_BOND_CUTOFF = 2.0  # Angstrom, between 1.33 of the bond and 2.4 of C...CA
+_PATCHED_CAP_NAMES = {"CAY", "CY", "NT", "CAT"}
+_PEPTIDE_BOND_CUTOFF = 2.0  # Angstrom, between 1.33 of the bond and 2.4 of C...CA
 
 
 def peptide_units(
@@ -28,7 +30,7 @@ def peptide_units(
     split_planes: bool = False,
     weights: Any = "mass",
 ) -> Mapping:
-    """Make beads of the rigid pieces of a peptide.
+    """Build beads of the rigid pieces of a peptide.
 
     By default a bead is a peptide plane, C=O with the N-H that follows ("PEP"), or
     an alpha carbon with its side chain ("CA"). With ``split_planes`` the planes
@@ -95,8 +97,8 @@ def _units(group: "mda.AtomGroup") -> np.ndarray:
 
 def _heavy_units(names: list[str], residue: "mda.core.groups.Residue") -> list[str]:
     """Return the pieces that the heavy atoms of one residue belong to."""
-    if {"N", "CA", "C"} <= set(names) and PATCHED_CAP_NAMES.isdisjoint(names):
-        pieces = {"N": "NH", "CA": "CA"} | dict.fromkeys(CARBONYL_NAMES, "CO")
+    if {"N", "CA", "C"} <= set(names) and _PATCHED_CAP_NAMES.isdisjoint(names):
+        pieces = {"N": "NH", "CA": "CA"} | dict.fromkeys(_CARBONYL_NAMES, "CO")
         return [pieces.get(name, "SC") for name in names]
     if residue.resname in ACYL_CAPS and {"C", "O"} <= set(names):
         return ["CO" if name in ("C", "O") else "CH3" for name in names]
@@ -117,7 +119,7 @@ def _peptide_bonds(group: "mda.AtomGroup") -> np.ndarray:
     pairs = capped_distance(
         group.positions[carbons],
         group.positions[nitrogens],
-        max_cutoff=PEPTIDE_BOND_CUTOFF,
+        max_cutoff=_PEPTIDE_BOND_CUTOFF,
         box=group.dimensions,
         return_distances=False,
     )

@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from openmm_cgvae.molecules.frames import block_split
 from openmm_cgvae.structures.openmm_bridge.units import NM_PER_ANGSTROM
 
+__all__ = ["BATCH_SIZE", "LEARNING_RATE", "MatchingLog", "match_forces"]
+
 BATCH_SIZE = 512
 LEARNING_RATE = 5.0e-3
-WEIGHT_DECAY = 1.0e-4
+_WEIGHT_DECAY = 1.0e-4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,7 @@ def match_forces(
     potential : torch.nn.Module
         As for `cg_force`; it takes several molecules one after the other.
     bead_positions : array_like, shape (n_frames, n_beads, 3)
-        Beads [Angstrom].
+        Beads [Å].
     bead_forces : array_like, shape (n_frames, n_beads, 3)
         Forces on them [kJ/mol/nm], see `map_forces`.
     n_epochs : int
@@ -72,7 +74,7 @@ def match_forces(
     held_out = torch.from_numpy(np.concatenate([split.validation, split.test]))
     train = torch.from_numpy(split.train)
     trained = [weight for weight in potential.parameters() if weight.requires_grad]
-    optimiser = torch.optim.AdamW(trained, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    optimiser = torch.optim.AdamW(trained, lr=LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
     n_steps = n_epochs * -(-len(train) // BATCH_SIZE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, n_steps)
     generator = torch.Generator().manual_seed(seed)

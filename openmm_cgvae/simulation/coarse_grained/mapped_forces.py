@@ -9,6 +9,8 @@ from scipy.sparse.csgraph import connected_components
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.structures.openmm_bridge import find_platform, openmm_positions
 
+__all__ = ["RIDGE", "atomistic_forces", "force_map", "map_forces"]
+
 RIDGE = 1.0e-8  # of the mean square of the forces
 
 
@@ -25,7 +27,7 @@ def atomistic_forces(
         The force field. Forces of rigid bonds are unknown to it: make it without
         constraints, see `map_forces`.
     positions : array_like, shape (n_frames, n_atoms, 3)
-        Atoms [Angstrom].
+        Atoms [Å].
     platform : openmm.Platform or str, optional
         Where to compute.
 
@@ -69,7 +71,7 @@ def force_map(
     forces: npt.ArrayLike | None = None,
     rigid_bonds: npt.ArrayLike = (),
 ) -> np.ndarray:
-    r"""Make the matrix B that turns forces on atoms into forces on beads.
+    r"""Compute the matrix B that turns forces on atoms into forces on beads.
 
     Without ``forces`` each bead gets the sum over the atoms that have a weight in it.
     Any matrix with :math:`B M^T = 1` has the same mean (Ciccotti, Kapral and
@@ -131,7 +133,7 @@ def force_map(
 
 
 def map_forces(mapping: Mapping, forces: npt.ArrayLike) -> np.ndarray:
-    """Add up the forces on the atoms of every bead.
+    """Compute the sum of forces on the atoms of every bead.
 
     This is the force whose mean is the gradient of the potential of mean force if
     every atom belongs to one bead, as in a `Mapping`, and no rigid bond crosses the

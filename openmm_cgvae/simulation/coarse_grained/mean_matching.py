@@ -21,10 +21,12 @@ from scipy.special import logsumexp, softmax
 from openmm_cgvae.simulation.coarse_grained.potential import BeadPotential
 from openmm_cgvae.structures.openmm_bridge.units import NM_PER_ANGSTROM
 
+__all__ = ["RIDGE", "match_means"]
+
 # Holds a change back where no frames tell, or a series makes minima there; repeating
 # makes up for it where some do. In kT^-2.
 RIDGE = 1.0e-2
-FEWEST_EFFECTIVE = 0.1  # share of the frames
+_FEWEST_EFFECTIVE = 0.1  # fraction of the frames
 
 
 def match_means(
@@ -43,9 +45,9 @@ def match_means(
     potential : BeadPotential
         The potential; coefficients of its series are changed in place.
     simulated : array_like, shape (n_frames, n_beads, 3)
-        Beads of a simulation with this potential, at its temperature [Angstrom].
+        Beads of a simulation with this potential, at its temperature [Å].
     reference : array_like, shape (n_frames, n_beads, 3)
-        Beads of the data [Angstrom].
+        Beads of the data [Å].
 
     Returns
     -------
@@ -70,7 +72,7 @@ def match_means(
     best = minimize(misfit, np.zeros(len(wanted)), jac=True, method="L-BFGS-B").x
     share = _share(-found @ best)
     # Weights that leave a few frames say little: go a part of the way.
-    while _share(-found @ best) < FEWEST_EFFECTIVE:
+    while _share(-found @ best) < _FEWEST_EFFECTIVE:
         best = best / 2
     coefficients = potential.series.coefficients
     coefficients += torch.as_tensor(best, dtype=coefficients.dtype)
@@ -78,7 +80,7 @@ def match_means(
 
 
 def _share(exponents: np.ndarray) -> float:
-    """Give the effective share of frames with these logarithms of weights."""
+    """Compute the effective fraction of frames with these logarithms of weights."""
     return float(1 / np.square(softmax(exponents)).sum() / len(exponents))
 
 

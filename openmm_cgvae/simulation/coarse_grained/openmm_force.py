@@ -29,7 +29,7 @@ def cg_force(
     n_threads: int = 1,
     backend: str = "auto",
 ) -> openmm.Force:
-    """Make an OpenMM force of a potential written in torch.
+    """Build an OpenMM force of a potential written in torch.
 
     Where openmm-torch is installed and has ``PythonTorchForce``, that is used: on a
     GPU positions then stay there. Elsewhere it is ``openmm.PythonForce``, which came
@@ -217,7 +217,7 @@ def _dtype_of(module: nn.Module) -> torch.dtype:
 
 
 def checked_particles(particles: Iterable[SupportsIndex] | None) -> list[int]:
-    """Give numbers of particles as ints, or refuse them.
+    """Check particle indices, and return them as ints.
 
     Parameters
     ----------
@@ -247,7 +247,7 @@ def checked_particles(particles: Iterable[SupportsIndex] | None) -> list[int]:
 
 
 def _force_type(backend: str) -> tuple[Any, type[_Potential] | None]:
-    """Give the class of the force, and of what it calls; None where it is a script."""
+    """Find the class of the force, and of what it calls; None where it is a script."""
     if backend not in BACKENDS:
         raise ValueError(
             f"`backend` is {backend!r} but must be one of "

@@ -8,11 +8,19 @@ from torch import Tensor, nn
 
 from openmm_cgvae.structures.openmm_bridge.units import NM_PER_ANGSTROM
 
-MOLAR_GAS_CONSTANT = 0.00831446261815324  # kJ/mol/K
+__all__ = [
+    "BeadPotential",
+    "HarmonicPrior",
+    "PairDistances",
+    "TorsionSeries",
+    "torsions",
+]
+
+_MOLAR_GAS_CONSTANT = 0.00831446261815324  # kJ/mol/K
 # Springs of the prior join beads at most so far apart in the chain.
-PRIOR_REACH = 2
+_PRIOR_REACH = 2
 # Keeps the sine and cosine of a torsion finite where three beads are in line [nm^4].
-SMALLEST_AREA = 1.0e-8
+_SMALLEST_AREA = 1.0e-8
 
 
 class PairDistances(nn.Module):
@@ -21,7 +29,7 @@ class PairDistances(nn.Module):
     Parameters
     ----------
     bead_positions : array_like, shape (n_frames, n_beads, 3)
-        Beads of a trajectory, which gives the means and deviations [Angstrom].
+        Beads of a trajectory, which gives the means and deviations [Å].
     reach : int, optional
         Only pairs at most so many beads apart in their order; by default all.
     """
@@ -46,7 +54,7 @@ class PairDistances(nn.Module):
     def forward(
         self, positions: Float[Tensor, "n_frames n_beads 3"]
     ) -> Float[Tensor, "n_frames n_pairs"]:
-        """Give the distances of all pairs; positions are in nm."""
+        """Compute the distances of all pairs; positions are in nm."""
         return (self._distances(positions) - self.mean) / self.deviation
 
     def _distances(
@@ -68,7 +76,7 @@ class HarmonicPrior(nn.Module):
     Parameters
     ----------
     bead_positions : array_like, shape (n_frames, n_beads, 3)
-        Beads of a trajectory, in the order of the chain [Angstrom].
+        Beads of a trajectory, in the order of the chain [Å].
     temperature : float
         Its temperature [K].
 
@@ -83,15 +91,15 @@ class HarmonicPrior(nn.Module):
     def __init__(self, bead_positions: npt.ArrayLike, temperature: float) -> None:
         super().__init__()
         self.n_beads = np.shape(bead_positions)[1]
-        self.kt = MOLAR_GAS_CONSTANT * temperature
-        self.springs = PairDistances(bead_positions, PRIOR_REACH)
+        self.kt = _MOLAR_GAS_CONSTANT * temperature
+        self.springs = PairDistances(bead_positions, _PRIOR_REACH)
 
     def forward(
         self,
         positions: Float[Tensor, "n_particles 3"],
         box: Tensor | None = None,  # noqa: ARG002 - what cg_force hands over
     ) -> Float[Tensor, ""]:
-        """Give the energy of all copies of the chain [kJ/mol]; positions are in nm."""
+        """Compute the energy of all copies of the chain [kJ/mol], positions in nm."""
         beads = positions.reshape(-1, self.n_beads, 3)
         return 0.5 * self.kt * self.springs(beads).square().sum()
 
@@ -119,7 +127,7 @@ class TorsionSeries(nn.Module):
     def __init__(self, n_beads: int, temperature: float, order: int = 3) -> None:
         super().__init__()
         self.n_beads, self.order = n_beads, order
-        self.kt = MOLAR_GAS_CONSTANT * temperature
+        self.kt = _MOLAR_GAS_CONSTANT * temperature
         n_functions = 2 * order + 1
         n_pairs, n_each = n_beads - 4, n_functions**2 - 1
         if n_beads == 4:
@@ -129,7 +137,7 @@ class TorsionSeries(nn.Module):
     def features(
         self, beads: Float[Tensor, "n_frames n_beads 3"]
     ) -> Float[Tensor, "n_frames n_features"]:
-        """Give the terms, without their coefficients; positions in any unit."""
+        """Compute the terms, without their coefficients; positions in any unit."""
         sine, cosine = torsions(beads).chunk(2, dim=-1)
         turn = torch.complex(cosine, sine)
         powers = [turn**k for k in range(1, self.order + 1)]
@@ -145,7 +153,7 @@ class TorsionSeries(nn.Module):
         positions: Float[Tensor, "n_particles 3"],
         box: Tensor | None = None,  # noqa: ARG002 - what cg_force hands over
     ) -> Float[Tensor, ""]:
-        """Give the energy of all copies of the chain [kJ/mol]; positions are in nm."""
+        """Compute the energy of all copies of the chain [kJ/mol], positions in nm."""
         beads = positions.reshape(-1, self.n_beads, 3)
         return self.kt * (self.features(beads) @ self.coefficients).sum()
 
@@ -161,7 +169,7 @@ class BeadPotential(nn.Module):
     Parameters
     ----------
     bead_positions : array_like, shape (n_frames, n_beads, 3)
-        Beads of a trajectory, four or more [Angstrom].
+        Beads of a trajectory, four or more [Å].
     temperature : float
         Its temperature [K].
     n_hidden : int
@@ -203,7 +211,7 @@ class BeadPotential(nn.Module):
     def forward(
         self, positions: Float[Tensor, "n_particles 3"], box: Tensor | None = None
     ) -> Float[Tensor, ""]:
-        """Give the energy of all copies of the molecule.
+        """Compute the energy of all copies of the molecule.
 
         Parameters
         ----------
@@ -226,7 +234,7 @@ class BeadPotential(nn.Module):
 def torsions(
     positions: Float[Tensor, "n_frames n_beads 3"],
 ) -> Float[Tensor, "n_frames n_features"]:
-    """Give the sines, then the cosines, of the torsions along a chain of beads.
+    """Compute the sines, then the cosines, of the torsions along a chain of beads.
 
     Parameters
     ----------
@@ -242,7 +250,7 @@ def torsions(
     normals = torch.linalg.cross(bonds[:, :-1], bonds[:, 1:])
     before, after = normals[:, :-1], normals[:, 1:]
     axis = bonds[:, 1:-1]
-    areas = (before.norm(dim=-1) * after.norm(dim=-1)).clamp_min(SMALLEST_AREA)
+    areas = (before.norm(dim=-1) * after.norm(dim=-1)).clamp_min(_SMALLEST_AREA)
     sine = (torch.linalg.cross(before, after) * axis).sum(-1) / axis.norm(dim=-1)
     features = torch.cat([sine, (before * after).sum(-1)], dim=-1)
     return features / areas.repeat(1, 2)

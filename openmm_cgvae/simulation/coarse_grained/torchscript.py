@@ -7,10 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+__all__ = ["script_force", "traced"]
+
 # In what torch says where a number is looked at while it traces.
-DECIDES = "Converting a tensor to a Python"
-EXAMPLE_SPACING = 0.3  # nm
-EXAMPLE_BOX = 3.0  # nm
+_DECIDES = "Converting a tensor to a Python"
+_EXAMPLE_SPACING = 0.3  # nm
+_EXAMPLE_BOX = 3.0  # nm
 
 
 def script_force(
@@ -21,7 +23,7 @@ def script_force(
     *,
     is_periodic: bool,
 ) -> Any:
-    """Make a TorchForce of openmm-torch.
+    """Build a TorchForce of openmm-torch.
 
     Parameters
     ----------
@@ -86,13 +88,13 @@ def traced(
     """
     chosen = _Chosen(module.cpu(), dtype, particles)
     steps = torch.randn(max(particles) + 1, 3)
-    example = [(EXAMPLE_SPACING * steps).cumsum(0)]
+    example = [(_EXAMPLE_SPACING * steps).cumsum(0)]
     if is_periodic:
-        example.append(EXAMPLE_BOX * torch.eye(3))
+        example.append(_EXAMPLE_BOX * torch.eye(3))
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         script = torch.jit.trace(chosen, tuple(example), check_trace=False)
-    if any(DECIDES in str(each.message) for each in told):
+    if any(_DECIDES in str(each.message) for each in told):
         raise ValueError(
             "`module` looks at a number to decide what to do, which TorchScript cannot "
             "follow; write it without, or use OpenMM 8.5 or newer"

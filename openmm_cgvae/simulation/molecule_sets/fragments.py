@@ -15,7 +15,7 @@ from openmm_cgvae.mapping.schemes.martini_tables import STANDARD_ATOMS, STANDARD
 __all__ = ["SHORTEST", "Fragment", "Similarity", "fragments_of", "structure_files"]
 
 SHORTEST, LONGEST = 20, 230  # residues
-LONGEST_BOND = 2.0  # between residues [A]
+LONGEST_BOND = 2.0  # between residues [Å]
 ENDINGS = {
     ".pdb": app.PDBFile,
     ".ent": app.PDBFile,
@@ -44,7 +44,7 @@ class Fragment:
     topology : openmm.app.Topology
         The atoms, without bonds.
     positions : ndarray, shape (n_atoms, 3)
-        Positions [A].
+        Positions [Å].
     """
 
     source: str
@@ -57,7 +57,7 @@ class Fragment:
 
     @property
     def label(self) -> str:
-        """Say where it is from, in a few words."""
+        """Describe where it is from, in a few words."""
         return f"{self.source} chain {self.chain} {self.first}-{self.last}"
 
 
@@ -135,7 +135,7 @@ def pieces(fragment: Fragment) -> Iterator[Fragment]:
 
 
 def longer_part(fragment: Fragment, residue: int) -> Fragment | None:
-    """Give what is longer of the parts before and after a residue, if it is enough."""
+    """Return the longer of the parts before and after a residue, if it is enough."""
     residues = list(fragment.topology.residues())
     run = max(residues[:residue], residues[residue + 1 :], key=len)
     if len(run) < SHORTEST:
@@ -165,7 +165,7 @@ class Similarity:
         self._known[label] = self._runs(sequence)
 
     def like(self, sequence: Sequence[str]) -> str:
-        """Give the label of a sequence that is much like this one, or nothing."""
+        """Find the label of a sequence that is much like this one, or nothing."""
         runs = self._runs(sequence)
         for label, others in self._known.items():
             if len(runs & others) > self._share * min(len(runs), len(others)):
@@ -218,7 +218,7 @@ def _fragment(
     residues: Sequence[app.topology.Residue],
     positions: np.ndarray,
 ) -> Fragment:
-    """Take the heavy atoms of residues, with standard names."""
+    """Read the heavy atoms of residues, with standard names."""
     topology = app.Topology()
     new_chain = topology.addChain("A")
     kept = []

@@ -37,7 +37,7 @@ def standard_labels(atom_table: AtomTable, positions: Positions) -> Positions:
     atom_table : AtomTable
         Standard amino acids and caps.
     positions : ndarray, shape (n_frames, n_atoms, 3)
-        Frames [A].
+        Frames [Å].
 
     Returns
     -------
@@ -90,7 +90,7 @@ def _hydrogens(table: AtomTable) -> Iterator[Pair]:
 
 
 def _hydrogens_of(table: AtomTable, atom: int) -> list[int]:
-    """Give the hydrogens of a carbon or nitrogen by rising name."""
+    """Return the hydrogens of a carbon or nitrogen by rising name."""
     if table.atomic_numbers[atom] not in (CARBON, NITROGEN):
         return []
     found = [a for a in table.neighbours[atom] if table.atomic_numbers[a] == HYDROGEN]

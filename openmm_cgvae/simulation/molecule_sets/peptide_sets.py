@@ -64,7 +64,7 @@ def simulate_peptides(
     of all three kinds, one in four of ASP, GLU and LYS neutral; 300 to 500 K, so that
     side chains and backbones leave the basins they were embedded in. amber99sbildn
     with OBC implicit solvent, as `simulate` has it. Frames with a cis amide (but
-    before proline), or with a wrong hand, are dropped and counted.
+    before proline), or of wrong chirality, are dropped and counted.
     """
     if n_peptides < 1:
         raise ValueError(

@@ -118,7 +118,7 @@ def _embedded(letters: str, generator: np.random.Generator) -> Chem.Mol:
 
 
 def _without_hydrogens(heavy: Chem.Mol, capped: tuple[bool, bool]) -> app.Modeller:
-    """Make OpenMM's topology of RDKit's molecule, alanines at capped ends made caps."""
+    """Build OpenMM's topology of RDKit's molecule, capped alanines made caps."""
     topology = app.Topology()
     chain = topology.addChain("A")
     atoms = sorted(heavy.GetAtoms(), key=_residue_number)

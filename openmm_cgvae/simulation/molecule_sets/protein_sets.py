@@ -91,8 +91,8 @@ def simulate_proteins(
     to 230 residues are kept, but not what has more than half of its runs of five
     residues in common with one before. Missing atoms, hydrogens and charged ends are
     added; a short minimisation and dynamics at 300 K take away the strain of the
-    experiment and leave the fold. Where a residue ends up with the wrong hand or a cis
-    amide, the longer part of the fragment beside it is taken, three times at most.
+    experiment and leave the fold. Where a residue ends up with the wrong chirality or a
+    cis amide, the longer part of the fragment beside it is taken, three times at most.
     Large fragments are simulated in vacuum with a cutoff of 1 nm. The frames are near
     the structure and no Boltzmann sample.
     """
@@ -149,7 +149,7 @@ def chosen_fragments(
 
 
 def _readable(paths: Sequence[Path], left_out: dict[str, str]) -> Iterator[Fragment]:
-    """Give the fragments of all files, noting which files have none."""
+    """Yield the fragments of all files, noting which files have none."""
     for path in paths:
         found = None
         try:

@@ -26,7 +26,7 @@ class ReadMolecule(NamedTuple):
     atom_table : AtomTable
         Its atoms, in the order in which `proteins` makes them from beads.
     positions : ndarray of float32, shape (n_frames, n_atoms, 3)
-        Its frames [A].
+        Its frames [Å].
     entry : dict
         What the index says of it, such as its ``"sequence"`` and its ``"split"``.
     """

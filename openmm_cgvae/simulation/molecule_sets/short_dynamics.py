@@ -1,4 +1,4 @@
-"""A few frames of one molecule by molecular dynamics, sound ones only."""
+"""Short dynamics: a few frames of one molecule, of correct stereochemistry only."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -57,9 +57,9 @@ class SampledFrames:
     Parameters
     ----------
     positions : ndarray, shape (n_frames, n_atoms, 3)
-        Frames [A].
+        Frames [Å].
     n_dropped : int
-        Number of frames that were not sound.
+        Number of frames of wrong stereochemistry.
     """
 
     positions: np.ndarray
@@ -85,16 +85,16 @@ def sample_frames(
     Returns
     -------
     SampledFrames
-        The sound frames, and how many were not.
+        The frames of correct stereochemistry, and how many were not.
 
     Raises
     ------
     StereochemistryError
-        If there are too few sound frames.
+        If there are too few frames of correct stereochemistry.
     openmm.OpenMMException
         If the molecule flew apart.
     """
-    soundness = StereochemistryCheck(simulation.topology)
+    stereochemistry = StereochemistryCheck(simulation.topology)
     context = simulation.context
     context.setPositions(positions)
     simulation.minimizeEnergy(maxIterations=dynamics.minimiser_iterations)
@@ -106,7 +106,7 @@ def sample_frames(
         simulation.step(_n_steps(dynamics.interval_ps))
         state = context.getState(positions=True)
         frame = state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
-        problem = soundness.problem(frame)
+        problem = stereochemistry.problem(frame)
         if problem:
             problems.append(problem)
         else:
@@ -114,7 +114,7 @@ def sample_frames(
     if len(frames) < SMALLEST_SHARE * dynamics.n_frames:
         raise StereochemistryError(
             f"{len(problems)} of {dynamics.n_frames} frames are not sound: "
-            f"in the last {problems[-1].sentence}",
+            f"in the last {problems[-1].message}",
             problems[-1],
         )
     return SampledFrames(np.array(frames), len(problems))

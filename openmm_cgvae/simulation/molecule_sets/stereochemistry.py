@@ -19,12 +19,15 @@ SMALLEST_TRANS = 120.0  # degrees from cis
 class Problem:
     """What is wrong with a structure, and the number of the residue if it is one's."""
 
-    sentence: str
+    message: str
     residue: int | None = None
 
 
 class StereochemistryError(ValueError):
-    """A molecule has too few sound frames; the problem is that of the last one."""
+    """A molecule has too few frames of correct stereochemistry.
+
+    The problem is that of the last frame.
+    """
 
     def __init__(self, message: str, problem: Problem) -> None:
         super().__init__(message)
@@ -34,7 +37,7 @@ class StereochemistryError(ValueError):
 class StereochemistryCheck:
     """Which structures of a protein are fit to learn from.
 
-    Heat and bad starts can turn amides cis, and bad starts can give the wrong hand.
+    Heat and bad starts can turn amides cis, and bad starts can invert stereocentres.
     Amides before proline are cis in some proteins, so these are let pass.
 
     Parameters
@@ -48,7 +51,7 @@ class StereochemistryCheck:
     >>> pdb = app.PDBFile(str(data_path("chignolin.pdb")))
     >>> mirrored = pdb.getPositions(asNumpy=True)._value * [-1, 1, 1]
     >>> StereochemistryCheck(pdb.topology).problem(mirrored)
-    Problem(sentence='TYR 2 has the wrong hand', residue=1)
+    Problem(message='TYR 2 has the wrong hand', residue=1)
     """
 
     def __init__(self, topology: app.Topology) -> None:
@@ -56,7 +59,7 @@ class StereochemistryCheck:
         self._amides = _amides(topology)
 
     def problem(self, positions: np.ndarray) -> Problem | None:
-        """Say what is wrong with a structure; None if it is sound.
+        """Find what is wrong with the stereochemistry of a structure.
 
         Parameters
         ----------
@@ -66,7 +69,7 @@ class StereochemistryCheck:
         Returns
         -------
         Problem or None
-            The first problem found.
+            The first problem found; None if the structure is correct.
         """
         if not np.isfinite(positions).all():
             return Problem("positions are not finite")
@@ -76,8 +79,8 @@ class StereochemistryCheck:
         for residue, atoms in self._amides:
             corners = positions[atoms].astype(np.float32)
             if abs(np.degrees(calc_dihedrals(*corners))) < SMALLEST_TRANS:
-                sentence = f"the amide before {_label(residue)} is cis"
-                return Problem(sentence, residue.index)
+                message = f"the amide before {_label(residue)} is cis"
+                return Problem(message, residue.index)
         return None
 
 
@@ -88,7 +91,7 @@ def _label(residue: app.topology.Residue) -> str:
 def _stereocentres(
     topology: app.Topology,
 ) -> list[tuple[app.topology.Residue, list[int]]]:
-    """Give each centre with three neighbours that have a positive volume."""
+    """Find each centre with three neighbours that have a positive volume."""
     found = []
     for residue in topology.residues():
         atoms = {atom.name: atom.index for atom in residue.atoms()}
@@ -102,7 +105,7 @@ def _stereocentres(
 
 
 def _amides(topology: app.Topology) -> list[tuple[app.topology.Residue, list[int]]]:
-    """Give the torsions omega of amides that have to be trans, by what is after."""
+    """Find the torsions omega of amides that have to be trans, by what is after."""
     found = []
     residues = list(topology.residues())
     atoms = [{atom.name: atom.index for atom in r.atoms()} for r in residues]

@@ -5,6 +5,8 @@ from functools import cache
 import openmm
 from openmm import app, unit
 
+from openmm_cgvae.structures.openmm_bridge import DEFAULT_FORCEFIELD
+
 __all__ = [
     "EQUILIBRATION_PS",
     "FRICTION_PER_PS",
@@ -14,13 +16,12 @@ __all__ = [
     "force_field",
 ]
 
-FORCE_FIELD = ("amber99sbildn.xml", "amber99_obc.xml")
 TIMESTEP_FS = 4.0
 FRICTION_PER_PS = 1.0
 HYDROGEN_MASS_DA = 3.0
 EQUILIBRATION_PS = 20.0
 METHOD = {
-    "force_field": list(FORCE_FIELD),
+    "force_field": list(DEFAULT_FORCEFIELD),
     "cutoff": None,
     "constraints": "HBonds",
     "hydrogen_mass_Da": HYDROGEN_MASS_DA,
@@ -40,7 +41,9 @@ def force_field(*, is_solvated: bool = True) -> app.ForceField:
     >>> force_field() is force_field()
     True
     """
-    return app.ForceField(*(FORCE_FIELD if is_solvated else FORCE_FIELD[:1]))
+    return app.ForceField(
+        *(DEFAULT_FORCEFIELD if is_solvated else DEFAULT_FORCEFIELD[:1])
+    )
 
 
 def create_simulation(

@@ -90,7 +90,7 @@ class MolecularSystem:
         return self.starts[walker % len(self.starts)]
 
     def start_positions(self, start: Start) -> np.ndarray:
-        """Turn the backbone of the structure to a start.
+        """Compute the positions of a start by turning the backbone.
 
         Parameters
         ----------
@@ -124,7 +124,7 @@ class MolecularSystem:
     def equilibrate(
         self, simulation: app.Simulation, walker: int, temperature: float, seed: int
     ) -> None:
-        """Bring a walker from its start to the temperature; set its clock to zero.
+        """Equilibrate a walker from its start; set its clock to zero.
 
         Parameters
         ----------

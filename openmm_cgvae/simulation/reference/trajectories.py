@@ -29,13 +29,12 @@ from openmm_cgvae.simulation.reference.walker_files import (
     concatenate,
     write_pdb,
 )
+from openmm_cgvae.structures.openmm_bridge.platforms import LARGEST_REFERENCE_SYSTEM
 
 __all__ = ["SimulationConfig", "SimulationResult", "simulate"]
 
 CHECKPOINT_SECONDS = 10.0
 SETTINGS = "settings.json"
-# Below this size one core of the Reference platform beats the CPU platform.
-LARGEST_REFERENCE_SYSTEM = 80
 
 _log = logging.getLogger(__name__)
 
@@ -127,7 +126,7 @@ def simulate(  # noqa: PLR0913 - one argument for each setting of a run
     defaults = system_named(system)
     pdb = defaults.structure()
     if platform is None:
-        small = pdb.topology.getNumAtoms() <= LARGEST_REFERENCE_SYSTEM
+        small = pdb.topology.getNumAtoms() < LARGEST_REFERENCE_SYSTEM
         platform = "Reference" if small else "CPU"
     if temperature is None:
         temperature = defaults.temperatures
@@ -213,7 +212,7 @@ def _run_walkers(
     *,
     progress: bool,
 ) -> None:
-    """Bring the parts of all walkers to their full length."""
+    """Run all walkers until their parts have their full length."""
     with tqdm(
         total=config.n_frames,
         initial=sum(part.n_frames for part in parts),

@@ -2,7 +2,11 @@
 
 import openmm
 
-__all__ = ["find_platform"]
+__all__ = ["LARGEST_REFERENCE_SYSTEM", "find_platform"]
+
+# Below this size the Reference platform beats the CPU platform, whose threads wait
+# longer than they work.
+LARGEST_REFERENCE_SYSTEM = 60
 
 
 def find_platform(platform: openmm.Platform | str | None) -> openmm.Platform | None:

@@ -25,13 +25,12 @@ from openmm_cgvae.structures.openmm_bridge import (
     openmm_positions,
     soft_sphere_system,
 )
+from openmm_cgvae.structures.openmm_bridge.platforms import LARGEST_REFERENCE_SYSTEM
 from openmm_cgvae.structures.openmm_bridge.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
 __all__ = ["BeadRestraint", "Minimiser", "Outcome", "RelaxationSettings"]
 
-# Below this size the Reference platform beats the CPU platform, whose threads wait
-# longer than they work; custom forces are interpreted there and never worth it.
-LARGEST_REFERENCE_SYSTEM = 60
+# Custom forces are interpreted on the Reference platform and never worth it.
 INTERPRETED_FORCES = (openmm.CustomGBForce, openmm.CustomNonbondedForce)
 # Atoms start to clash where bonds are strained by this much; 0.2 Å of noise on every
 # coordinate makes about 200.

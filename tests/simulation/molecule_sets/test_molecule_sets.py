@@ -282,8 +282,8 @@ class TestSoundness:
             180, axis[1].positions[0] - axis[0].positions[0], axis[0].positions[0]
         )
         problem = StereochemistryCheck(topology).problem(universe.atoms.positions)
-        sentence = f"the amide before {name} {residue.resid} is cis"
-        wanted = Problem(sentence, int(residue.ix))
+        message = f"the amide before {name} {residue.resid} is cis"
+        wanted = Problem(message, int(residue.ix))
         assert problem == (None if name == "PRO" else wanted)
 
 
@@ -350,7 +350,7 @@ class TestPeptideSets:
         monkeypatch.setattr(peptide_sets, "build_peptide", None)
         assert "2 molecules with 6 frames" in str(brief_set(copied))
 
-    def test_what_fails_is_left_out_with_a_sentence(self, tmp_path, monkeypatch):
+    def test_what_fails_is_left_out_with_a_message(self, tmp_path, monkeypatch):
         def failing(sequence, generator):
             if sequence == SHORT[0]:
                 raise ValueError("RDKit could not embed it")
@@ -388,15 +388,15 @@ class TestPeptideSets:
         assert late.skipped == {"odd": "no such molecule"}
 
     @pytest.mark.parametrize(
-        ("options", "sentence"),
+        ("options", "message"),
         [
             ({"seed": 7}, "holds a run with .*seed was 200, now 7"),
             ({"n_peptides": 0}, "`n_peptides` is 0 but must be at least 1"),
             ({"seed": -1}, "`seed` is -1 but must be at least 0"),
         ],
     )
-    def test_other_settings_are_refused(self, copied, options, sentence):
-        with pytest.raises(ValueError, match=sentence):
+    def test_other_settings_are_refused(self, copied, options, message):
+        with pytest.raises(ValueError, match=message):
             brief_set(copied, **options)
 
     @pytest.mark.parametrize(

@@ -92,8 +92,8 @@ class TestFragments:
         shutil.copy(datafiles.PDB_closed, tmp_path)
         chosen, left_out = chosen_fragments([tmp_path], [])
         assert list(chosen) == ["adk_open_-_1"]
-        (sentence,) = left_out.values()
-        assert "it is like adk_open.pdb chain - 1-214, which is in the set" in sentence
+        (message,) = left_out.values()
+        assert "it is like adk_open.pdb chain - 1-214, which is in the set" in message
 
     def test_held_out_ones_are_left_out(self, kinase, tmp_path):
         test = write(kinase, tmp_path / "test.pdb", slice(0, 60))
@@ -103,7 +103,7 @@ class TestFragments:
             kinase.label: "it is like test.pdb chain A 1-60, which is held out"
         }
 
-    def test_what_is_no_protein_gets_a_sentence(self, kinase, tmp_path):
+    def test_what_is_no_protein_gets_a_message(self, kinase, tmp_path):
         write(kinase, tmp_path / "short.pdb", slice(0, 19))
         write(kinase, tmp_path / "traces.pdb", slice(0, 40), atoms=("N", "CA", "C"))
         write(kinase, tmp_path / "alphas.pdb", slice(0, 40), atoms=("CA",))
