@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from inspect import cleandoc
 from itertools import groupby
 from pathlib import Path
+from textwrap import wrap
 from typing import TypeVar
 
 import numpy as np
@@ -17,7 +18,7 @@ from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.mapping.label_symmetry import LabelSymmetry
 from openmm_cgvae.metrics import resolve_rotors, rmsd
 from openmm_cgvae.metrics.sample_metrics import Measurement, chunks
-from openmm_cgvae.metrics.vocabulary import COMPARED, METRICS, describe
+from openmm_cgvae.metrics.vocabulary import COMPARED, METRICS
 from openmm_cgvae.model import Model
 from openmm_cgvae.molecules.frames import Frames, block_split
 from openmm_cgvae.structures.ensemble import AtomisticEnsemble
@@ -37,8 +38,27 @@ def _with_metrics(record: type[_Record]) -> type[_Record]:
         if not metric.is_always_measured:
             setattr(record, metric.name, math.nan)
     text = cleandoc(record.__doc__ or "")
-    record.__doc__ = "\n".join([text, *describe(_EVALUATED)])
+    record.__doc__ = "\n".join([text, *_descriptions()])
     return record
+
+
+def _descriptions() -> list[str]:
+    """Return what every metric means, as lines of a docstring."""
+    words = {
+        "lower": "; lower is better",
+        "higher": "; higher is better",
+        "as data": "; as in the data is best",
+    }
+    lines = []
+    # Those of heavy and of all atoms mean the same.
+    for (meaning, unit, better), alike in groupby(
+        _EVALUATED, lambda metric: (metric.meaning, metric.unit, metric.better)
+    ):
+        of_unit = f" [{unit}]" if unit else ""
+        text = f"{meaning}{of_unit}{words.get(better, '')}."
+        lines.append(f"{', '.join(metric.name for metric in alike)} : float")
+        lines += [f"    {line}" for line in wrap(text, 80)]
+    return lines
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,15 +4,11 @@
 figures are made of it.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
-from textwrap import wrap
 from typing import Any, Literal
 
-__all__ = ["ATOMS", "METRICS", "Metric", "describe"]
+__all__ = ["ATOMS", "COMPARED", "METRICS", "RECONSTRUCTIONS", "Metric"]
 
-LINE_WIDTH = 80
 # The atoms that a metric is of, where it is reported for both.
 ATOMS: tuple[Literal["heavy", "all"], ...] = ("heavy", "all")
 
@@ -325,40 +321,3 @@ _IN_ORDER = (
 )
 
 METRICS = {metric.name: metric for metric in _IN_ORDER}
-
-
-def describe(metrics: Iterable[Metric]) -> list[str]:
-    r"""Return the lines that say what metrics mean, as in a docstring.
-
-    Parameters
-    ----------
-    metrics : iterable of Metric
-        The metrics; those with the same meaning, one after another, are said together.
-
-    Returns
-    -------
-    list of str
-        Names and types, and indented below what they mean.
-
-    Examples
-    --------
-    >>> print("\n".join(describe([METRICS["spread_heavy"], METRICS["spread_all"]])))
-    spread_heavy, spread_all : float
-        Mean RMSD between two samples of the same beads [Å].
-    """
-    words = {
-        "lower": "; lower is better",
-        "higher": "; higher is better",
-        "one": "",  # the meaning says why
-        "as data": "; as in the data is best",
-        "": "",
-    }
-    lines = []
-    for (meaning, unit, better), alike in groupby(
-        metrics, lambda metric: (metric.meaning, metric.unit, metric.better)
-    ):
-        of_unit = f" [{unit}]" if unit else ""
-        lines.append(f"{', '.join(metric.name for metric in alike)} : float")
-        text = f"{meaning}{of_unit}{words[better]}."
-        lines += [f"    {line}" for line in wrap(text, LINE_WIDTH)]
-    return lines

@@ -254,6 +254,10 @@ def test_every_metric_is_a_field_is_shown_and_is_described():
         assert shown.count(f"{value:g}") == 1, name
         assert METRICS[name].row in str(result)
         assert re.search(rf"\b{name}\b", Evaluation.__doc__), name
+    described = Evaluation.__doc__.splitlines()
+    assert "error_heavy, error_all : float" in described
+    assert "    Mean RMSD between two samples of the same beads [Å]." in described
+    assert all(len(line) <= 88 for line in described)
     with pytest.raises(TypeError, match="missing .*required"):
         Evaluation(n_frames=1, n_samples=2)
 

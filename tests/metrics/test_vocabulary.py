@@ -5,7 +5,7 @@ from itertools import groupby
 
 import pytest
 
-from openmm_cgvae.metrics.vocabulary import ATOMS, METRICS, describe
+from openmm_cgvae.metrics.vocabulary import ATOMS, METRICS
 
 IN_ORDER = list(METRICS.values())
 
@@ -52,14 +52,3 @@ def test_only_numbers_of_data_and_spread_have_no_better_side():
 )
 def test_titles_say_atoms_and_units(name, title):
     assert METRICS[name].title == title
-
-
-def test_descriptions_are_those_of_a_docstring():
-    lines = describe(IN_ORDER)
-    assert sum(line.endswith(" : float") for line in lines) == len(
-        {
-            (metric.group, metric.meaning, metric.label, metric.unit)
-            for metric in IN_ORDER
-        }
-    )
-    assert all(len(line) <= 88 for line in lines)

@@ -119,15 +119,17 @@ def run_benchmark(
     )
     with bar:
         for cell in cells:
-            place = folder / CELLS / cell.name
-            if (place / RESULT).exists():
+            cell_folder = folder / CELLS / cell.name
+            if (cell_folder / RESULT).exists():
                 continue
             bar.set_description(cell.name)
-            place.mkdir(exist_ok=True)
-            runner = _Runner(config, cell, place, atoms, frames, command, compiles)
-            with only_run(place / LOCK):
+            cell_folder.mkdir(exist_ok=True)
+            runner = _Runner(
+                config, cell, cell_folder, atoms, frames, command, compiles
+            )
+            with only_run(cell_folder / LOCK):
                 # Another benchmark may have done it in the meantime.
-                if not (place / RESULT).exists():
+                if not (cell_folder / RESULT).exists():
                     runner.run(progress=progress)
             write_tables(read_results(folder), folder)
             bar.update()
@@ -145,15 +147,15 @@ class _Runner:
 
     config: BenchmarkConfig
     cell: Cell
-    place: Path
+    cell_folder: Path
     atoms: mda.Universe
     frames: Frames
     command: str
     compiles: bool | None
 
     def run(self, *, progress: bool) -> None:
-        write_json(self.place / SETTINGS, _settings(self.config, self.cell))
-        was_begun = (self.place / RUN).exists()
+        write_json(self.cell_folder / SETTINGS, _settings(self.config, self.cell))
+        was_begun = (self.cell_folder / RUN).exists()
         frames = frames_in_order(self.frames, self.cell.split, self.config.seed)
         begun = time.process_time()
         model = self._model(frames, progress=progress)
@@ -181,10 +183,10 @@ class _Runner:
                 **machine(),
             },
         }
-        write_json(self.place / RESULT, result)
+        write_json(self.cell_folder / RESULT, result)
 
     def _model(self, frames: Frames, *, progress: bool) -> Model:
-        path = self.place / MODEL
+        path = self.cell_folder / MODEL
         if path.exists():
             return require_molecule(load_file(path))
         model_options, training_options = self.config.options(self.cell)
@@ -194,7 +196,7 @@ class _Runner:
             preset=self.config.preset_of(self.cell),
             model_options=model_options,
             training_options=training_options,
-            run_directory=self.place / RUN,
+            run_directory=self.cell_folder / RUN,
             frames=frames,
             progress=progress,
             compiles=self.compiles,
@@ -203,7 +205,7 @@ class _Runner:
         return model
 
     def _mapping(self, frames: Frames, *, progress: bool) -> Mapping:
-        path = self.place / MAPPING
+        path = self.cell_folder / MAPPING
         if not path.exists():
             self.atoms.trajectory[0]
             mapping = make_mapping(
@@ -265,8 +267,8 @@ def _settings(config: BenchmarkConfig, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _check_cell(place: Path, settings: dict[str, Any]) -> None:
-    path = place / SETTINGS
+def _check_cell(cell_folder: Path, settings: dict[str, Any]) -> None:
+    path = cell_folder / SETTINGS
     if path.exists():
         check_settings(read_settings(path), settings, path)
 
