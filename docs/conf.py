@@ -29,7 +29,7 @@ nitpick_ignore_regex = [  # base classes: of other packages, and ours by their m
         r"py:class",
         r"openmm_cgvae\.model\.(baselines\.Baseline|autoencoder\.Autoencoder)",
     ),
-    (r"py:class", r"openmm_cgvae\._runtime\.records\.Record"),
+    (r"py:class", r"openmm_cgvae\._runtime\.\w+\.\w+"),
     (r"py:class", r"openmm_cgvae\.structures\.(export|relaxation)\.\w+\.\w+"),
 ]
 
