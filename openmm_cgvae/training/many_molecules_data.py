@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from openmm_cgvae._runtime.deprecations import warn_of_old_name
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.mapping.label_symmetry import LabelSymmetry
 from openmm_cgvae.model import ModelConfig
@@ -54,6 +55,11 @@ class TrainingMolecule:
         symmetry = LabelSymmetry.of(self.atom_table, self.mapping)
         positions, _ = symmetry.canonical(self.positions)
         return replace(self, positions=positions)
+
+    def with_standard_labels(self) -> "TrainingMolecule":
+        """Return `with_canonical_labels`, by its name of version 0.1."""
+        warn_of_old_name("with_standard_labels", "with_canonical_labels")
+        return self.with_canonical_labels()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

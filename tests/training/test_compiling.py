@@ -162,7 +162,7 @@ warnings.simplefilter("error")  # what old libraries say when imported is no mat
 for form in {forms!r}:
     torch.manual_seed(0)
     compiled = Losses(**form).compiled()
-    step(compiled)  # warns, which is an error, if slopes differ
+    step(compiled)  # warns, which is an error, if gradients differ
     step(compiled)
     print(torch._dynamo.utils.counters["stats"]["unique_graphs"])
 """

@@ -87,9 +87,9 @@ class TestTerms:
         prior = gaussian(4, 2)
         mean = prior.mean.clone().requires_grad_()
         made = losses.kl_divergence(Gaussian(mean, prior.std), prior)
-        (slope,) = torch.autograd.grad(made.sum(), [mean])
+        (gradient,) = torch.autograd.grad(made.sum(), [mean])
         assert made.abs().max() < 1e-14
-        assert (slope == 0).all()
+        assert (gradient == 0).all()
 
     def test_divergence_is_not_symmetric(self):
         # A wide posterior under a narrow prior costs more than the other way round.
@@ -196,11 +196,11 @@ class TestObjective:
         result = model(batch, toy_noise(batch))
         total = losses.objective(model, batch, result, GAMMA, BETA).total
         names, weights = zip(*model.named_parameters(), strict=True)
-        slopes = torch.autograd.grad(total, weights, allow_unused=True)
+        gradients = torch.autograd.grad(total, weights, allow_unused=True)
         idle = [
             name
-            for name, slope in zip(names, slopes, strict=True)
-            if slope is None or not (slope != 0).any()
+            for name, gradient in zip(names, gradients, strict=True)
+            if gradient is None or not (gradient != 0).any()
         ]
         # Nothing reads the scalars that the last update makes.
         assert idle == ["decoder.updates.2.alpha.weight"]
@@ -247,5 +247,5 @@ class TestCrowding:
         least = torch.cdist(frames, frames).amin(0)
         cost = losses.crowding(positions, batch, least - 1e-9)
         assert cost.item() == 0.0
-        (slope,) = torch.autograd.grad(cost, positions)
-        assert torch.isfinite(slope).all()
+        (gradient,) = torch.autograd.grad(cost, positions)
+        assert torch.isfinite(gradient).all()

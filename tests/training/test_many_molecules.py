@@ -101,6 +101,13 @@ def test_processes_divide_the_batches(molecules):
     assert len(set(seen)) == len(seen)
 
 
+def test_canonical_labels_had_another_name(molecules):
+    with pytest.warns(DeprecationWarning, match="is now `with_canonical_labels`"):
+        old = molecules[0].with_standard_labels()
+    canonical = molecules[0].with_canonical_labels()
+    np.testing.assert_array_equal(old.positions, canonical.positions)
+
+
 def test_frames_keep_their_beads(molecules):
     data = data_of(molecules)
     for number, molecule in enumerate(molecules):
