@@ -30,7 +30,6 @@ from openmm_cgvae.metrics.deviations import (
     calibration,
     energy_score,
     pairwise_rmsd,
-    resolve_rotors,
     rmsd,
     rmsd_gen,
     rmsd_per_structure,
@@ -46,6 +45,7 @@ from openmm_cgvae.metrics.internal_coordinates import (
     signed_volumes,
 )
 from openmm_cgvae.metrics.ring_piercing import count_pierced_rings
+from openmm_cgvae.metrics.rotor_labels import resolve_rotors
 from openmm_cgvae.metrics.statistics import (
     jensen_shannon_divergence,
     mean_and_standard_error,
