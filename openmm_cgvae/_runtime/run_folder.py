@@ -8,10 +8,14 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-__all__ = ["LOCK", "check_settings", "only_run", "read_settings"]
+__all__ = ["LOCK", "StoppedError", "check_settings", "only_run", "read_settings"]
 
 LOCK = ".lock"
 _LONGEST_VALUE = 40  # characters that a message shows of a setting
+
+
+class StoppedError(RuntimeError):
+    """What stops a run though its input is good: another run, or a dead worker."""
 
 
 @contextmanager
@@ -27,8 +31,10 @@ def only_run(lock: Path, argument: str = "output") -> Iterator[None]:
 
     Raises
     ------
-    RuntimeError
+    StoppedError
         If another run, in this process or another one, has the lock.
+    PermissionError
+        If nothing can be written to the folder.
 
     Examples
     --------
@@ -41,9 +47,15 @@ def only_run(lock: Path, argument: str = "output") -> Iterator[None]:
     try:
         held.acquire(timeout=0)
     except Timeout as error:
-        raise RuntimeError(
+        raise StoppedError(
             f"`{argument}` is being written by another run, which has locked "
             f"{str(lock)!r}; wait for it, or give another name"
+        ) from error
+    except OSError as error:
+        raise PermissionError(
+            f"`{argument}` cannot be locked: nothing can be written to the folder "
+            f"{str(lock.parent)!r} ({error.strerror}); choose another, or change its "
+            "permissions"
         ) from error
     try:
         yield

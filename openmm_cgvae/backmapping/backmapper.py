@@ -20,7 +20,10 @@ from openmm_cgvae.backmapping.streaming import (
     backmap_frames,
 )
 from openmm_cgvae.backmapping.streaming.backends import check_backend
-from openmm_cgvae.backmapping.streaming.block_reader import chosen_frames
+from openmm_cgvae.backmapping.streaming.block_reader import (
+    chosen_frames,
+    staying_at_frame,
+)
 from openmm_cgvae.backmapping.streaming.job import frames_per_block
 from openmm_cgvae.backmapping.streaming.run_files import RunFiles
 from openmm_cgvae.chemistry.proteins import ProteinBeads
@@ -308,11 +311,8 @@ class Backmapper:
             files=files,
             atom_table=self.atom_table,
         )
-        here = trajectory.frame
-        try:
+        with staying_at_frame(trajectory):
             written = backmap_frames(job, backend, n_workers, shows_progress=progress)
-        finally:
-            trajectory[here]
         if torn:
             written.skipped[trajectory.n_frames] = torn
         return written

@@ -11,6 +11,7 @@ from MDAnalysis.coordinates.timestep import Timestep
 from openmm_cgvae.molecules.periodic_box import cell_vectors, nearest_images
 
 __all__ = [
+    "UNREADABLE",
     "BadFrameError",
     "BeadBlock",
     "BeadFrame",
@@ -18,6 +19,10 @@ __all__ = [
     "check_group",
     "made_whole",
 ]
+
+
+# What readers raise on frames that are damaged, or gone since the file was opened.
+UNREADABLE = (OSError, EOFError, StopIteration, IndexError, ValueError, RuntimeError)
 
 
 class BadFrameError(ValueError):
@@ -145,9 +150,10 @@ class Beads:
         if number is not None:
             try:
                 trajectory[number]
-            except (OSError, EOFError) as error:
+            except UNREADABLE as error:
+                reason = str(error) or "its file ends before it"
                 raise BadFrameError(
-                    f"`universe` cannot read frame {number} ({error}); mend or leave "
+                    f"`universe` cannot read frame {number} ({reason}); mend or leave "
                     "out the frame"
                 ) from error
         timestep = trajectory.ts

@@ -64,6 +64,7 @@ def coarse_grain(
     beads = bead_universe(atoms, mapping)
     source = _independent_source(atoms.universe.trajectory)
     beads.trajectory = CoarseGrainReader(source, mapping, atoms.indices)
+    beads.filename = atoms.universe.filename
     return beads
 
 

@@ -1,23 +1,22 @@
 """Where blocks are backmapped: here, in other processes, or on a cluster."""
 
 import os
-import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     Executor,
     Future,
-    ProcessPoolExecutor,
     wait,
 )
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from multiprocessing import get_context
 from typing import Any, TypeAlias
 
 from MDAnalysis.analysis.backends import BackendBase
 
 from openmm_cgvae._runtime.arguments import checked_count
+from openmm_cgvae._runtime.run_folder import StoppedError
+from openmm_cgvae._runtime.worker_processes import process_pool
 from openmm_cgvae.backmapping.streaming.job import Job, make_block
 
 __all__ = ["Backend", "check_backend", "finished_blocks"]
@@ -86,14 +85,14 @@ def finished_blocks(
 
     Raises
     ------
-    RuntimeError
+    StoppedError
         If a worker process died.
     """
     if isinstance(backend, str) and backend == "serial":
         yield from _here(job, blocks)
         return
     # Unlike a closure, this pickles everywhere.
-    make = partial(make_block, str(job.save().resolve()), uuid.uuid4().hex)
+    make = partial(make_block, job.save())
     if isinstance(backend, BackendBase):
         yield from _by_mdanalysis(make, blocks, backend)
         return
@@ -105,7 +104,7 @@ def finished_blocks(
             with backend.get_executor(pure=False) as executor:
                 yield from _as_completed(executor, make, blocks, n_threads)
     except BrokenProcessPool as error:
-        raise RuntimeError(
+        raise StoppedError(
             f"`backend` is {backend!r} but a worker process died; in a script, call "
             "this under `if __name__ == '__main__':`, or use backend='serial'"
         ) from error
@@ -132,9 +131,7 @@ def _is_object(backend: Backend) -> bool:
 def _by_processes(
     make: partial, blocks: Sequence[int], name: str, n_workers: int
 ) -> Iterator[int]:
-    # Spawned, since forking a process that has used threads may hang.
-    pool = ProcessPoolExecutor(n_workers, mp_context=get_context("spawn"))
-    with pool:
+    with process_pool(n_workers) as pool:
         if name == "multiprocessing":
             yield from _as_completed(pool, make, blocks, n_workers)
             return

@@ -1,12 +1,11 @@
 """Blocks of frames of beads, without a Timestep for each where a format allows it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cached_property
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import MDAnalysis as mda
 import numpy as np
 from MDAnalysis.coordinates.base import ProtoReader
 from MDAnalysis.coordinates.TRR import TRRReader
@@ -16,6 +15,7 @@ from MDAnalysis.lib.mdamath import triclinic_box
 from MDAnalysis.units import get_conversion_factor
 
 from openmm_cgvae.backmapping.bead_reader import (
+    UNREADABLE,
     BadFrameError,
     BeadBlock,
     Beads,
@@ -25,9 +25,9 @@ from openmm_cgvae.backmapping.bead_reader import (
 __all__ = [
     "BlockReader",
     "about_torn_end",
-    "check_not_read",
     "chosen_frames",
     "distinct_rows",
+    "staying_at_frame",
 ]
 
 _FILES = {XTCReader: XTCFile, TRRReader: TRRFile}
@@ -102,7 +102,7 @@ class BlockReader:
         """Read frames from the file, or None if the reader has to say what is bad."""
         try:
             frames = self._raw_frames(numbers)
-        except (OSError, EOFError, StopIteration):
+        except UNREADABLE:
             self._is_direct = False
             return None
         # The same steps in the same order and precision as the reader takes.
@@ -239,7 +239,7 @@ def about_torn_end(trajectory: ProtoReader) -> str:
         try:
             file.seek(n_frames - 1)
             file.read()
-        except (OSError, EOFError):
+        except (OSError, EOFError, StopIteration):
             return ""  # counted as a frame: it is bad, as any other may be
         if file._bytes_tell() == path.stat().st_size:
             return ""
@@ -254,31 +254,21 @@ def about_torn_end(trajectory: ProtoReader) -> str:
     return ""  # a simulation that still runs has written more since
 
 
-def check_not_read(universe: mda.Universe, outputs: Iterable[Path]) -> None:
-    """Check that no output would replace what it is made from.
+@contextmanager
+def staying_at_frame(trajectory: ProtoReader) -> Iterator[None]:
+    """Return to the frame that a trajectory is at, whatever is read in between.
 
     Parameters
     ----------
-    universe : MDAnalysis.Universe
-        The beads.
-    outputs : iterable of Path
-        Files to be written.
-
-    Raises
-    ------
-    ValueError
-        If one of them is the topology or a trajectory of the universe.
+    trajectory : MDAnalysis reader
+        The trajectory.
     """
-    trajectory = getattr(universe.trajectory, "source", universe.trajectory)
-    names = [universe.filename, trajectory.filename]
-    names += list(getattr(trajectory, "filenames", []))
-    read = {Path(name).resolve() for name in names if isinstance(name, str | PathLike)}
-    for output in outputs:
-        if output.resolve() in read:
-            raise ValueError(
-                f"`output` is {str(output)!r}, from which `universe` is read, and "
-                "would replace it; give another name"
-            )
+    here = trajectory.frame
+    try:
+        yield
+    finally:
+        with suppress(*UNREADABLE):  # where the file has lost it since
+            trajectory[here]
 
 
 def distinct_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

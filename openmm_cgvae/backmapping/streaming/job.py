@@ -1,7 +1,10 @@
 """Job: all that a process needs to backmap any block of frames."""
 
+import hashlib
 import json
+import os
 import pickle
+import uuid
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from multiprocessing import parent_process
@@ -19,9 +22,8 @@ from openmm_cgvae.backmapping.streaming.block_writer import write_block
 from openmm_cgvae.backmapping.streaming.run_files import RunFiles
 from openmm_cgvae.molecules import AtomTable
 
-__all__ = ["Job", "frames_per_block", "make_block"]
+__all__ = ["Job", "SavedJob", "frames_per_block", "make_block"]
 
-_JOB_FILE = "job.pickle"
 # Enough that opening and closing files costs nothing, little enough to keep memory
 # small, and not to lose much if a run is killed.
 _N_FRAMES_READ_AT_ONCE = 2000
@@ -116,28 +118,32 @@ class Job:
         note = {"n_frames": n_frames, "skipped": beads.skipped}
         write_atomically(self.files.note(block), json.dumps(note).encode())
 
-    def save(self) -> Path:
+    def save(self) -> "SavedJob":
         """Write the job for other processes.
 
         Returns
         -------
-        Path
-            The file, for `make_block`.
+        SavedJob
+            Where it is, for `make_block`.
 
         Raises
         ------
         ValueError
             If the universe does not pickle.
         """
-        path = self.files.folder / _JOB_FILE
         try:
-            path.write_bytes(pickle.dumps(self))
+            content = pickle.dumps(self)
         except (TypeError, AttributeError, NotImplementedError) as error:
             raise ValueError(
                 f"`universe` cannot be sent to other processes ({error}); call "
                 "universe.transfer_to_memory() or use backend='serial'"
             ) from error
-        return path
+        path = self.files.job
+        path.unlink(missing_ok=True)
+        with open(path, "xb", opener=_for_owner_alone) as file:  # noqa: PTH123 - a Path has no opener
+            file.write(content)
+        digest = hashlib.sha256(content).hexdigest()
+        return SavedJob(str(path.resolve()), digest, uuid.uuid4().hex)
 
     @cached_property
     def _reader(self) -> BlockReader:
@@ -155,15 +161,52 @@ class Job:
         return float(trajectory.dt) * abs(self.frames.step)
 
 
-def make_block(job_file: str, token: str, block: int) -> int:
+@dataclass(frozen=True)
+class SavedJob:
+    """A job in a file, and how to know that it is still the one that was written.
+
+    A pickle can run anything, and others may be able to write to the folder. So the
+    digest goes to workers another way than the file.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    digest : str
+        SHA-256 of its content.
+    token : str
+        Different for every run, so that no old job is taken.
+    """
+
+    path: str
+    digest: str
+    token: str
+
+    def load(self) -> Job:
+        """Read the job.
+
+        Raises
+        ------
+        ValueError
+            If the file was changed.
+        """
+        content = Path(self.path).read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.digest:
+            raise ValueError(
+                f"`output` is written by a run whose {self.path!r} was changed by "
+                "another program; choose a folder that nobody else can write to"
+            )
+        job: Job = pickle.loads(content)
+        return job
+
+
+def make_block(saved: SavedJob, block: int) -> int:
     """Backmap a block in another process, which reads the job once.
 
     Parameters
     ----------
-    job_file : str
-        Where the job was saved.
-    token : str
-        Different for every run, so that no old job is taken.
+    saved : SavedJob
+        What `Job.save` returned.
     block : int
         Which block.
 
@@ -173,15 +216,19 @@ def make_block(job_file: str, token: str, block: int) -> int:
         The block.
     """
     # A universe has one current frame, so threads must not share it.
-    _load(job_file, token, get_ident()).make(block)
+    _load(saved, get_ident()).make(block)
     return block
 
 
 @lru_cache(maxsize=8)
-def _load(job_file: str, token: str, thread: int) -> Job:
-    del token, thread  # they tell one job from another
+def _load(saved: SavedJob, thread: int) -> Job:
+    del thread  # it tells one job from another
     if parent_process() is not None:
         # There are as many processes as cores, and a pool of threads that was forked
         # away from its threads would wait for them for ever.
         torch.set_num_threads(1)
-    return pickle.loads(Path(job_file).read_bytes())
+    return saved.load()
+
+
+def _for_owner_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,8 +1,6 @@
 """A run over a long trajectory: started, killed, continued, finished."""
 
-import hashlib
 import json
-import shutil
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,14 +20,11 @@ from openmm_cgvae.backmapping.streaming.growing_files import (
     wait_for_disk,
 )
 from openmm_cgvae.backmapping.streaming.job import Job
-from openmm_cgvae.model import Model
-from openmm_cgvae.model.checkpoint import hash_of_weights
+from openmm_cgvae.backmapping.streaming.run_identity import identity_of
 from openmm_cgvae.structures.export.universes import make_universe, structure_writer
 
 __all__ = ["Progress", "WrittenTrajectory", "backmap_frames"]
 
-_FORMAT = 1
-_PROGRESS_FILE = "progress.json"
 # A run that fails sooner than this leaves nothing behind that is worth continuing.
 SECONDS_WORTH_KEEPING = 5.0
 # So much work may be lost if a run is killed; to wait for the disk after every block
@@ -123,7 +118,7 @@ def _backmap(
     job: Job, backend: Backend, n_workers: int | None, *, shows_progress: bool
 ) -> WrittenTrajectory:
     started = time.monotonic()
-    is_new = not (job.files.folder / _PROGRESS_FILE).is_file()
+    is_new = not job.files.progress.is_file()
     progress = _begin(job)
     bar = tqdm(
         total=len(job.frames),
@@ -137,7 +132,7 @@ def _backmap(
             _make_all(job, progress, backend, n_workers, bar)
     except Exception as error:
         if is_new and time.monotonic() - started < SECONDS_WORTH_KEEPING:
-            shutil.rmtree(job.files.folder)
+            job.files.remove()
         else:
             error.add_note(
                 f"{progress.n_frames} frames are in {job.files.growing(0)}; run again "
@@ -145,7 +140,7 @@ def _backmap(
             )
         raise
     if progress.n_frames == 0:
-        shutil.rmtree(job.files.folder)
+        job.files.remove()
         raise ValueError(
             f"`universe` has no good frame among {len(job.frames)}, the first is: "
             f"{progress.skipped[0][1]}"
@@ -153,7 +148,7 @@ def _backmap(
     outputs = job.files.outputs
     for file, output in enumerate(outputs):
         _finish(job, job.files.growing(file), output, progress.n_frames)
-    shutil.rmtree(job.files.folder)
+    job.files.remove()
     written = WrittenTrajectory(outputs[0])
     written.files = tuple(outputs)
     written.n_frames = progress.n_frames
@@ -164,20 +159,33 @@ def _backmap(
 
 def _begin(job: Job) -> Progress:
     """Read what an earlier run with the same settings left, or begin anew."""
-    settings = _settings(job)
-    job.files.folder.mkdir(exist_ok=True)
-    path = job.files.folder / _PROGRESS_FILE
-    if path.is_file():
-        progress = Progress(**json.loads(path.read_text(encoding="utf-8")))
-        check_settings(progress.settings, settings, job.files.folder)
-        files = [job.files.growing(file) for file in range(job.files.n_files)]
-        if all(map(cut, files, progress.n_bytes)):
-            progress.skipped = [(frame, why) for frame, why in progress.skipped]
+    files = job.files
+    files.check_folder()
+    settings = identity_of(job)
+    if files.progress.is_file():
+        progress = _read_progress(files.progress)
+        check_settings(progress.settings, settings, files.folder)
+        grown = [files.growing(file) for file in range(files.n_files)]
+        if all(map(cut, grown, progress.n_bytes)):
             return progress
-    shutil.rmtree(job.files.folder)
-    job.files.folder.mkdir()
-    progress = Progress(settings, 0, 0, [0] * job.files.n_files, [])
+    if files.folder.is_dir():
+        files.remove()
+    # What is in it is nobody else's until it is complete.
+    files.folder.mkdir(mode=0o700, exist_ok=True)
+    progress = Progress(settings, 0, 0, [0] * files.n_files, [])
     _save(job, progress)
+    return progress
+
+
+def _read_progress(path: Path) -> Progress:
+    try:
+        progress = Progress(**json.loads(path.read_text(encoding="utf-8")))
+        progress.skipped = [(frame, why) for frame, why in progress.skipped]
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"`output` has an unfinished run that cannot go on: {str(path)!r}, which "
+            "says how far it is, is damaged; remove its folder to begin anew"
+        ) from error
     return progress
 
 
@@ -226,7 +234,7 @@ def _append_ready(job: Job, progress: Progress, bar: tqdm) -> None:
 def _save(job: Job, progress: Progress) -> None:
     for file in range(job.files.n_files):
         wait_for_disk(job.files.growing(file))
-    write_json(job.files.folder / _PROGRESS_FILE, asdict(progress))
+    write_json(job.files.progress, asdict(progress))
 
 
 def _finish(job: Job, whole: Path, output: Path, n_frames: int) -> None:
@@ -248,36 +256,3 @@ def _finish(job: Job, whole: Path, output: Path, n_frames: int) -> None:
             timestep.time = made.time
             timestep.frame = made.data["step"]
             writer.write(atoms.atoms)
-
-
-def _settings(job: Job) -> dict[str, Any]:
-    group, decoding = job.beads.group, job.decoding
-    return {
-        "format": _FORMAT,
-        "model": _hash_of_model(decoding.sampler.model),
-        "outputs": [output.name for output in job.files.outputs],
-        "frames": [job.frames.start, job.frames.stop, job.frames.step],
-        "n": decoding.n,
-        "candidates": decoding.candidates,
-        "seed": decoding.seed,
-        "correlation": decoding.correlation,
-        "temperature": decoding.sampler.temperature,
-        "beads": hashlib.sha256(group.indices.tobytes()).hexdigest(),
-        "kept": hashlib.sha256(job.beads.others.indices.tobytes()).hexdigest(),
-        "trajectory": [
-            int(group.universe.trajectory.n_frames),
-            len(group.universe.atoms),
-        ],
-        "frames_per_block": job.frames_per_block,
-        "batch_size": decoding.sampler.batch_size,
-    }
-
-
-def _hash_of_model(model: Model) -> str:
-    """Compute a hash of the weights, the settings and the mapping."""
-    records = [
-        hash_of_weights(model.state_dict()),
-        asdict(model.config),
-        model.mapping.to_dict(),
-    ]
-    return hashlib.sha256(json.dumps(records, default=str).encode()).hexdigest()

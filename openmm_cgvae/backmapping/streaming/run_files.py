@@ -1,11 +1,14 @@
 """Files of a long run: its trajectories, and what is in its folder until then."""
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import MDAnalysis as mda
 
-from openmm_cgvae.backmapping.streaming.block_reader import check_not_read
+from openmm_cgvae._runtime.output_files import check_output, refuse_overwriting_input
+from openmm_cgvae.molecules.source_files import source_files
 from openmm_cgvae.structures.export.universes import check_ending
 
 __all__ = ["RunFiles"]
@@ -15,6 +18,10 @@ __all__ = ["RunFiles"]
 _ROWS_OF_FRAMES = ("xtc", "dcd", "trr")
 _INTERMEDIATE = "trr"
 _SAMPLE_FIELD = "{sample}"
+_OWN_FILES = re.compile(
+    r"(\.[0-9a-f]{32}-)?"  # unfinished
+    r"((block-\d+(-\d+)?|so-far-\d+)\.(xtc|dcd|trr|json)|progress\.json|job\.pickle)"
+)
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,16 @@ class RunFiles:
         """Whether the trajectories have another format than the blocks."""
         return self.output.suffix[1:].lower() != self.format
 
+    @property
+    def progress(self) -> Path:
+        """Where it is noted how far the run is."""
+        return self.folder / "progress.json"
+
+    @property
+    def job(self) -> Path:
+        """What other processes read."""
+        return self.folder / "job.pickle"
+
     def part(self, block: int, file: int) -> Path:
         """Return the path of one file of a block."""
         return self.folder / f"block-{block:08d}-{file}.{self.format}"
@@ -95,6 +112,8 @@ class RunFiles:
 
         Raises
         ------
+        FileExistsError
+            If there is something else where the run would work.
         FileNotFoundError
             If there is no such folder.
         ImportError
@@ -103,6 +122,35 @@ class RunFiles:
             If the format is unknown, or holds one structure and there are more, or
             the universe is read from one of the files.
         """
-        check_not_read(universe, self.outputs)
+        refuse_overwriting_input(self.outputs, source_files(universe))
         for output in self.outputs:
+            check_output(output)
             check_ending(output, n_frames * self.n_samples // self.n_files, "output")
+        self.check_folder()
+
+    def check_folder(self) -> None:
+        """Check that the folder, if it is there, is that of a run.
+
+        Raises
+        ------
+        FileExistsError
+            If it is a user's own.
+        """
+        folder = self.folder
+        is_own = folder.is_dir() and not folder.is_symlink()
+        if is_own and not self.progress.is_file():
+            # A run that is killed at its very beginning leaves no more than this.
+            is_own = all(_OWN_FILES.fullmatch(path.name) for path in folder.iterdir())
+        if os.path.lexists(folder) and not is_own:
+            raise FileExistsError(
+                f"`output` needs the folder {str(folder)!r} to work in, but there is "
+                "one that is not from a run; move it away, or give another name"
+            )
+
+    def remove(self) -> None:
+        """Remove what a run wrote to its folder, and the folder if that was all."""
+        for path in self.folder.iterdir():
+            if _OWN_FILES.fullmatch(path.name):
+                path.unlink()
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()

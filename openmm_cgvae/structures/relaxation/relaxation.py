@@ -15,6 +15,7 @@ import openmm
 import pandas as pd
 from tqdm import tqdm
 
+from openmm_cgvae._runtime.run_folder import StoppedError
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.structures.openmm_bridge import find_platform
 from openmm_cgvae.structures.relaxation.minimiser import (
@@ -243,7 +244,7 @@ def _in_processes(
         return _in_order(done)
     except BrokenProcessPool as error:
         other_processes.cache_clear()
-        raise RuntimeError(
+        raise StoppedError(
             f"`workers` is {workers} but a worker process died; in a script, call "
             "this under `if __name__ == '__main__':`, or use workers=1"
         ) from error

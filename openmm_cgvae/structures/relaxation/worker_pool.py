@@ -1,10 +1,11 @@
 """Worker processes, started once and kept for the next call."""
 
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from functools import lru_cache
-from multiprocessing import get_context
 from typing import Any
+
+from openmm_cgvae._runtime.worker_processes import process_pool
 
 __all__ = ["OtherProcesses", "other_processes"]
 
@@ -21,8 +22,7 @@ class OtherProcesses:
     """
 
     def __init__(self, n: int) -> None:
-        # Spawned, since forking a process that has used threads may hang.
-        self.pool = ProcessPoolExecutor(n, mp_context=get_context("spawn"))
+        self.pool = process_pool(n)
         self._greeting: Future | None = None
 
     def call(self, greeting: Callable[[], Any]) -> None:
