@@ -1,5 +1,6 @@
 import pickle
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 import MDAnalysis as mda
@@ -397,6 +398,6 @@ def test_a_dead_worker_is_explained(
         raise BrokenProcessPool("gone")
 
     processes.other_processes.cache_clear()
-    monkeypatch.setattr(processes.ProcessPoolExecutor, "submit", die)
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", die)
     with pytest.raises(RuntimeError, match="`workers` is 2 but a worker process died"):
         minimise_restrained(system, noisy(0.1, 2), mapping, workers=2)
