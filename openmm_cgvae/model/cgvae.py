@@ -9,6 +9,7 @@ from openmm_cgvae.model.autoencoder import Autoencoder, check_channels
 from openmm_cgvae.model.base import Model, Molecule
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.graphs import GraphBatch
+from openmm_cgvae.model.layers.straight_beads import bent_where_straight
 from openmm_cgvae.model.refinement.geometry_refinement import GeometryRefinement
 from openmm_cgvae.model.refinement.one_molecule import MoleculeRefinement
 
@@ -103,8 +104,13 @@ class CGVAE(Autoencoder, Model):
         Tensor, shape (n_atoms, 3)
             Atom positions [Å].
         """
-        edges = self._bead_graph(batch)
+        seen = bent_where_straight(batch)
+        edges = self._bead_graph(seen)
         wide = self.config.prior_temperature * noise
-        latents = self.prior(batch, edges).draw(wide)
-        atoms = self.decode(batch, latents, edges)
+        latents = self.prior(seen, edges).draw(wide)
+        atoms = self.decode(seen, latents, edges)
+        if seen is not batch:
+            # Each bead's atoms, as they are around it, back to where it was given.
+            back = batch.bead_positions - seen.bead_positions
+            atoms = atoms + back[batch.bead_of_atom]
         return self.refinement(atoms, batch) if self.refinement else atoms

@@ -54,7 +54,8 @@ class LocalFrames:
         A bead's references, see `graphs.MoleculeGraph`, stand in an order that the
         bonds give, so that the frames do not depend on who happens to be near: they
         tell the direction of a chain, and a chain from its mirror image. Where two
-        references and the bead are in line a frame has no second axis, and fades.
+        references and the bead are in line a frame has no second axis, and fades: see
+        `straight_beads.bent_where_straight`, which `CGVAE.sample` asks before.
 
         Parameters
         ----------
