@@ -8,7 +8,7 @@ import MDAnalysis as mda
 import numpy as np
 
 from openmm_cgvae._runtime.deprecations import warn_of_old_name
-from openmm_cgvae.backmapping.bead_reader import Beads, check_group
+from openmm_cgvae.backmapping.bead_reader import Beads, check_group, tree_of_beads
 from openmm_cgvae.backmapping.decoding import Decoding, checked_correlation_time
 from openmm_cgvae.backmapping.model_choice.bead_matching import bead_names_of
 from openmm_cgvae.backmapping.model_choice.choose_model import choose_model
@@ -128,7 +128,9 @@ class Backmapper:
         nothing = group[[]]
         self.dropped = found.others if unknown == "drop" else nothing
         self.kept = found.others if unknown == "keep" else nothing
-        self._source = Beads(self.beads, self.model.mapping.n_beads, self.kept)
+        mapping = self.model.mapping
+        tree = tree_of_beads(self.model.atom_table, mapping)
+        self._source = Beads(self.beads, mapping.n_beads, self.kept, tree)
         self.sampler = Sampler(self.model, batch_size, temperature)
 
     def __repr__(self) -> str:

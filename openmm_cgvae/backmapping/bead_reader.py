@@ -8,7 +8,11 @@ import MDAnalysis as mda
 import numpy as np
 from MDAnalysis.coordinates.timestep import Timestep
 
-from openmm_cgvae.molecules.periodic_box import cell_vectors, nearest_images
+from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.mapping.contiguity import bonds_between_beads
+from openmm_cgvae.molecules import AtomTable
+from openmm_cgvae.molecules.periodic_box import cell_vectors
+from openmm_cgvae.molecules.unwrapping import BondTree
 
 __all__ = [
     "UNREADABLE",
@@ -17,7 +21,7 @@ __all__ = [
     "BeadFrame",
     "Beads",
     "check_group",
-    "made_whole",
+    "tree_of_beads",
 ]
 
 
@@ -40,7 +44,7 @@ class BeadFrame:
     time : float
         Its time [ps].
     positions : ndarray of float64, shape (n_molecules, n_beads, 3)
-        Bead centres, every molecule whole [Å].
+        Bead centres, every chain whole where its beads are [Å].
     box : ndarray, shape (6,), or None
         Unit cell [Å, degrees].
     others : ndarray of float64, shape (n_others, 3)
@@ -65,7 +69,7 @@ class BeadBlock:
     times : ndarray, shape (n_frames,)
         Their times [ps].
     positions : ndarray of float64, shape (n_frames, n_molecules, n_beads, 3)
-        Bead centres, every molecule whole [Å].
+        Bead centres, every chain whole where its beads are [Å].
     boxes : ndarray of float32, shape (n_frames, 6)
         Unit cells [Å, degrees], zero where there is none.
     others : ndarray of float64, shape (n_frames, n_others, 3)
@@ -93,6 +97,9 @@ class Beads:
         Beads of one molecule.
     others : MDAnalysis.AtomGroup, optional
         Particles of the same universe that are read along with them.
+    tree : BondTree, optional
+        The bonds along which a molecule is made whole, see `tree_of_beads`. By default
+        every bead is bonded to the next.
 
     Raises
     ------
@@ -112,6 +119,7 @@ class Beads:
         group: "mda.AtomGroup",
         n_beads: int,
         others: "mda.AtomGroup | None" = None,
+        tree: BondTree | None = None,
     ) -> None:
         check_group(group)
         if len(group) % n_beads:
@@ -122,6 +130,7 @@ class Beads:
         self.group = group
         self.n_beads = n_beads
         self.others = group[[]] if others is None else others
+        self.tree = tree or _chain_of_beads(n_beads)
 
     @property
     def n_molecules(self) -> int:
@@ -129,7 +138,7 @@ class Beads:
         return len(self.group) // self.n_beads
 
     def read(self, number: int | None = None) -> BeadFrame:
-        """Read a frame, and make its molecules whole.
+        """Read a frame, and make its chains whole.
 
         Parameters
         ----------
@@ -171,7 +180,7 @@ class Beads:
                 "which is none; correct it with "
                 "MDAnalysis.transformations.boxdimensions.set_dimensions"
             )
-        whole = made_whole(molecules, box)
+        whole = self.tree.whole(molecules, box)
         return BeadFrame(timestep.frame, time, whole, box, others)
 
     def block_of(
@@ -256,22 +265,35 @@ def check_group(beads: "mda.AtomGroup") -> None:
         )
 
 
-def made_whole(molecules: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Unwrap molecules: every bead at its image nearest to the bead before.
+def tree_of_beads(atom_table: AtomTable, mapping: Mapping) -> BondTree:
+    """Return the bonds along which the beads of a molecule are made whole.
 
     Parameters
     ----------
-    molecules : ndarray, shape (n_molecules, n_beads, 3)
-        Beads [Å].
-    box : ndarray, shape (6,)
-        Unit cell [Å, degrees].
+    atom_table : AtomTable
+        Its atoms.
+    mapping : Mapping
+        Which atom is in which bead.
 
     Returns
     -------
-    ndarray, shape (n_molecules, n_beads, 3)
-        The first bead of each molecule where it was, the others with it.
+    BondTree
+        Beads are bonded where their atoms are, so that chains of a protein are apart
+        but for bridges; bead after bead where the table has no such bonds.
+
+    Examples
+    --------
+    >>> from openmm_cgvae import load_model
+    >>> model = load_model("alanine-dipeptide-3")
+    >>> tree_of_beads(model.atom_table, model.mapping).parents.tolist()
+    [0, 0, 1]
     """
-    if molecules.shape[1] == 1:
-        return molecules
-    moved = nearest_images(np.diff(molecules, axis=1), box).cumsum(axis=1)
-    return np.concatenate([molecules[:, :1], molecules[:, :1] + moved], axis=1)
+    bonds = bonds_between_beads(mapping, atom_table.bonds)
+    if not len(bonds):
+        return _chain_of_beads(mapping.n_beads)
+    return BondTree.from_bonds(mapping.n_beads, bonds)
+
+
+def _chain_of_beads(n_beads: int) -> BondTree:
+    beads = np.arange(n_beads)
+    return BondTree(np.maximum(beads - 1, 0), np.zeros(n_beads, dtype=np.int64))

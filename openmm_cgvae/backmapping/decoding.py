@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from openmm_cgvae._runtime.arguments import checked_count
-from openmm_cgvae.backmapping.bead_reader import BadFrameError, BeadBlock
+from openmm_cgvae.backmapping.bead_reader import BadFrameError, BeadBlock, tree_of_beads
+from openmm_cgvae.backmapping.contact_images import moves_to_contact
 from openmm_cgvae.backmapping.packing import non_overlapping_samples
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.model.noise import checked_seed
@@ -100,14 +101,20 @@ class Decoding:
         BadFrameError
             If the model makes no atoms of a frame and such are not left out.
         """
+        model = self.sampler.model
+        tree = tree_of_beads(model.atom_table, model.mapping)
+        moves = moves_to_contact(beads.positions, beads.boxes, tree)
         # (n_frames, n * candidates, n_molecules, n_atoms of a molecule, 3)
         drawn = self.sampler.sample_many(
-            beads.positions,
+            beads.positions if moves is None else beads.positions + moves,
             beads.numbers,
             self.n * self.candidates,
             self.seed,
             self.correlation,
         )
+        if moves is not None:
+            # Back to where the beads are: a chain moves with all of its beads.
+            drawn = drawn - moves[:, None, :, model.mapping.bead_of_atom]
         beads, drawn = _finite_frames(beads, drawn, skips=skips)
         # (n_frames, n, n_molecules, n_atoms of a molecule, 3)
         chosen = non_overlapping_samples(drawn, self.candidates, beads.boxes)

@@ -19,7 +19,7 @@ from openmm import app, unit
 
 from openmm_cgvae._runtime.arguments import checked_count
 from openmm_cgvae.backmapping.backmapper import Backmapper
-from openmm_cgvae.backmapping.bead_reader import BadFrameError, BeadBlock, made_whole
+from openmm_cgvae.backmapping.bead_reader import BadFrameError, BeadBlock, tree_of_beads
 from openmm_cgvae.backmapping.decoding import Decoding, checked_correlation_time
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.mapping.replicas import repeat
@@ -125,6 +125,7 @@ class BackmapReporter:
                 )
             self.particles = self._keeper.beads.indices.tolist()
         self.model = sampler.model
+        self._tree = tree_of_beads(self.model.atom_table, self.model.mapping)
         self.correlation_time = checked_correlation_time(correlation_time)
         self._decoding = Decoding(
             sampler=sampler, n=n, candidates=candidates, seed=seed_or_new(seed)
@@ -266,7 +267,7 @@ class BackmapReporter:
         molecules = chosen.reshape(-1, self.model.mapping.n_beads, 3)
         box = _box_of(simulation, state)
         if box is not None:
-            molecules = made_whole(molecules, box)
+            molecules = self._tree.whole(molecules, box)
         kept = [] if self._keeper is None else self._keeper.kept.indices
         time = state.getTime().value_in_unit(unit.picosecond)
         return BeadBlock(

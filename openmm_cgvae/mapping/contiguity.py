@@ -1,4 +1,4 @@
-"""Contiguity: whether the atoms of a bead are bonded together, and how to join them."""
+"""Contiguity: bonds inside beads and between them, and how to join stray atoms."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,12 @@ from openmm_cgvae.mapping.mapping import Mapping
 if TYPE_CHECKING:
     import MDAnalysis as mda
 
-__all__ = ["bonds_within", "join_pieces", "pieces_of_beads"]
+__all__ = [
+    "bonds_between_beads",
+    "bonds_within",
+    "join_pieces",
+    "pieces_of_beads",
+]
 
 
 def bonds_within(atoms: "mda.Universe | mda.AtomGroup") -> np.ndarray | None:
@@ -49,6 +54,31 @@ def bonds_within(atoms: "mda.Universe | mda.AtomGroup") -> np.ndarray | None:
     position[group.indices] = np.arange(len(group))
     pairs = position[pairs]
     return pairs[(pairs >= 0).all(axis=1)]
+
+
+def bonds_between_beads(mapping: Mapping, bonds: npt.ArrayLike) -> np.ndarray:
+    """Return the pairs of beads with a bond between their atoms.
+
+    Parameters
+    ----------
+    mapping : Mapping
+        The beads.
+    bonds : array_like of int, shape (n_bonds, 2)
+        Bonded pairs of atoms.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (n_pairs, 2)
+        Pairs ``i < j``, sorted.
+
+    Examples
+    --------
+    >>> bonds_between_beads(Mapping([0, 0, 1]), [[0, 1], [1, 2]]).tolist()
+    [[0, 1]]
+    """
+    pairs = np.asarray(bonds, dtype=np.int64).reshape(-1, 2)
+    beads = np.sort(mapping.bead_of_atom[pairs], axis=1)
+    return np.unique(beads[beads[:, 0] != beads[:, 1]], axis=0)
 
 
 def pieces_of_beads(mapping: Mapping, bonds: npt.ArrayLike) -> np.ndarray:

@@ -19,7 +19,6 @@ from openmm_cgvae.backmapping.bead_reader import (
     BadFrameError,
     BeadBlock,
     Beads,
-    made_whole,
 )
 
 __all__ = [
@@ -160,7 +159,7 @@ class BlockReader:
             if box[:3].any():
                 inside = np.flatnonzero(box_of_frame == number)
                 molecules = positions[inside].reshape(-1, n_beads, 3)
-                made = made_whole(molecules, box)
+                made = self.beads.tree.whole(molecules, box)
                 positions[inside] = made.reshape(len(inside), -1, n_beads, 3)
         return positions
 
