@@ -14,6 +14,7 @@ import numpy as np
 
 from openmm_cgvae.metrics._checks import as_indices, as_positions
 from openmm_cgvae.metrics.contacts import ClosePairs, close_pairs
+from openmm_cgvae.metrics.neighbour_search import is_among
 
 __all__ = [
     "BOND_TOLERANCE",
@@ -208,6 +209,7 @@ def compare_bond_graphs(
     radii: RadiiTable = "2022",
     *,
     heavy_only: bool = False,
+    boxes: np.ndarray | None = None,
 ) -> BondGraphComparison:
     """Count the bonds that structures lack and those they should not have.
 
@@ -224,6 +226,8 @@ def compare_bond_graphs(
         Table of covalent radii.
     heavy_only : bool
         Drop the hydrogens, and their bonds, first.
+    boxes : ndarray, shape (n_structures, 6), optional
+        Unit cells [Å, degrees]; distances are those of the nearest images.
 
     Returns
     -------
@@ -245,30 +249,23 @@ def compare_bond_graphs(
     (0.5, False)
     """
     positions, atom_radii = _positions_and_radii(positions, atomic_numbers, radii)
-    reference = _as_reference(reference, positions.shape[-2])
+    is_kept = np.ones(len(atom_radii), dtype=bool)
     if heavy_only:
-        is_heavy = np.asarray(atomic_numbers) != 1
-        reference = _reference_among(reference, is_heavy)
-        positions, atom_radii = positions[..., is_heavy, :], atom_radii[is_heavy]
-    batch, n_atoms = positions.shape[:-2], positions.shape[-2]
+        is_kept = np.asarray(atomic_numbers) != 1
+    batch = positions.shape[:-2]
+    right = _right_bonds(reference, batch, is_kept)
+    positions, atom_radii = positions[..., is_kept, :], atom_radii[is_kept]
     n_structures = int(np.prod(batch))
-    n_graphs = int(np.prod(reference.shape[:-1]))
-    graphs = reference.reshape(n_graphs, reference.shape[-1])
-    graph_of_structure = np.broadcast_to(
-        np.arange(len(graphs)).reshape(reference.shape[:-1]), batch
-    ).reshape(-1)
     n_found = np.zeros(n_structures, dtype=np.int64)
     n_right = np.zeros(n_structures, dtype=np.int64)
-    for pairs in close_pairs(positions, _largest_bond(atom_radii)):
+    for pairs in close_pairs(positions, _largest_bond(atom_radii), boxes):
         bonds = _bonds_among(pairs, atom_radii)
-        pair = upper_triangle_index(bonds.first, bonds.second, n_atoms)
-        is_right = graphs[graph_of_structure[bonds.structure], pair]
+        is_right = right.hold(bonds)
         n_found += np.bincount(bonds.structure, minlength=n_structures)
         n_right += np.bincount(bonds.structure[is_right], minlength=n_structures)
-    n_reference = graphs.sum(axis=1)[graph_of_structure]
     return BondGraphComparison(
-        n_reference=n_reference.reshape(batch),
-        n_missing=(n_reference - n_right).reshape(batch),
+        n_reference=right.counts.reshape(batch),
+        n_missing=(right.counts - n_right).reshape(batch),
         n_extra=(n_found - n_right).reshape(batch),
     )
 
@@ -295,24 +292,56 @@ def _bonds_among(pairs: ClosePairs, atom_radii: np.ndarray) -> ClosePairs:
     return ClosePairs(*(column[is_bond] for column in pairs))
 
 
-def _as_reference(reference: np.ndarray, n_atoms: int) -> np.ndarray:
-    """Return the reference as upper triangles, bool of shape (..., n_pairs)."""
-    reference = np.asarray(reference)
+class _OneGraph:
+    """The right bonds of all structures, by pairs of atoms."""
+
+    def __init__(self, pairs: np.ndarray, n_structures: int, is_kept: np.ndarray):
+        self.n_atoms = int(is_kept.sum())
+        number = np.cumsum(is_kept) - 1  # of the atoms that are kept
+        pairs = number[np.sort(pairs[is_kept[pairs].all(axis=1)], axis=1)]
+        keys = np.sort(pairs[:, 0] * self.n_atoms + pairs[:, 1])
+        self.keys = keys[np.diff(keys, prepend=-1) > 0]  # faster than numpy.unique
+        self.counts = np.full(n_structures, len(self.keys))
+
+    def hold(self, bonds: ClosePairs) -> np.ndarray:
+        """Return whether each bond is right."""
+        return is_among(bonds.first * self.n_atoms + bonds.second, self.keys)
+
+
+class _ManyGraphs:
+    """The right bonds of each structure, by upper triangles of adjacency matrices."""
+
+    def __init__(
+        self, triangles: np.ndarray, batch: tuple[int, ...], is_kept: np.ndarray
+    ):
+        self.n_atoms = int(is_kept.sum())
+        first, second = np.triu_indices(len(is_kept), 1)
+        # Without some atoms, the order of the other pairs in the triangle stays.
+        triangles = triangles[..., is_kept[first] & is_kept[second]]
+        leading, n_pairs = triangles.shape[:-1], triangles.shape[-1]
+        self.graphs = triangles.reshape(int(np.prod(leading)), n_pairs)
+        numbers = np.arange(len(self.graphs)).reshape(leading)
+        self.graph_of_structure = np.broadcast_to(numbers, batch).reshape(-1)
+        self.counts = self.graphs.sum(axis=1)[self.graph_of_structure]
+
+    def hold(self, bonds: ClosePairs) -> np.ndarray:
+        """Return whether each bond is right."""
+        pair = upper_triangle_index(bonds.first, bonds.second, self.n_atoms)
+        return self.graphs[self.graph_of_structure[bonds.structure], pair]
+
+
+def _right_bonds(
+    reference: np.ndarray, batch: tuple[int, ...], is_kept: np.ndarray
+) -> "_OneGraph | _ManyGraphs":
+    """Return what tells right bonds among atoms that are kept."""
+    reference, n_atoms = np.asarray(reference), len(is_kept)
+    if reference.dtype != np.bool_:
+        pairs = as_indices(reference, 2, n_atoms, "reference")
+        return _OneGraph(pairs, int(np.prod(batch)), is_kept)
     n_pairs = n_atoms * (n_atoms - 1) // 2
-    if reference.dtype == np.bool_:
-        if reference.shape[-1:] != (n_pairs,):
-            raise ValueError(
-                f"`reference` has shape {reference.shape} but must end in {n_pairs} "
-                f"pairs for {n_atoms} atoms; make it with bond_graph"
-            )
-        return reference
-    pairs = np.sort(as_indices(reference, 2, n_atoms, "reference"), axis=1)
-    graph = np.zeros(n_pairs, dtype=bool)
-    graph[upper_triangle_index(pairs[:, 0], pairs[:, 1], n_atoms)] = True
-    return graph
-
-
-def _reference_among(reference: np.ndarray, is_kept: np.ndarray) -> np.ndarray:
-    """Return the pairs of kept atoms; their order in the triangle stays."""
-    first, second = np.triu_indices(len(is_kept), 1)
-    return reference[..., is_kept[first] & is_kept[second]]
+    if reference.shape[-1:] != (n_pairs,):
+        raise ValueError(
+            f"`reference` has shape {reference.shape} but must end in {n_pairs} "
+            f"pairs for {n_atoms} atoms; make it with bond_graph"
+        )
+    return _ManyGraphs(reference, batch, is_kept)

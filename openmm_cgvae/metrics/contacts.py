@@ -4,15 +4,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from MDAnalysis.lib.distances import self_capped_distance
 
 from openmm_cgvae.metrics._checks import as_indices, as_positions
-from openmm_cgvae.molecules.periodic_box import search_box
+from openmm_cgvae.metrics.neighbour_search import is_among, pairs_among
 
 __all__ = ["ClosePairs", "close_pairs", "count_clashes", "intermolecular_contacts"]
 
 _CHUNK_BYTES = 32 * 2**20
-_LARGEST_DENSE = 512  # atoms; beyond it a grid beats all pairs
+_LARGEST_DENSE = 512  # atoms; beyond it a tree beats all pairs
 _SLACK = 1e-6  # [Å]; candidates are found a little wide, then measured exactly
 
 
@@ -65,24 +64,22 @@ def close_pairs(
     positions = as_positions(positions)
     n_atoms = positions.shape[-2]
     structures = positions.reshape(-1, n_atoms, 3)
-    if boxes is not None:
-        for number, (structure, box) in enumerate(zip(structures, boxes, strict=True)):
-            yield _periodic_pairs(number, structure, cutoff, box)
+    if boxes is not None or n_atoms > _LARGEST_DENSE:
+        for number, structure in enumerate(structures):
+            box = None if boxes is None else boxes[number]
+            pairs, distance = pairs_among(structure, cutoff, box)
+            which = np.full(len(pairs), number)
+            yield ClosePairs(which, pairs[:, 0], pairs[:, 1], distance)
         return
-    is_dense = n_atoms <= _LARGEST_DENSE
-    bytes_each = 8 * n_atoms * (n_atoms if is_dense else 64)
-    n_chunk = max(1, _CHUNK_BYTES // max(1, bytes_each))
-    candidates_of = _dense_candidates if is_dense else _grid_candidates
+    n_chunk = max(1, _CHUNK_BYTES // max(1, 8 * n_atoms**2))
     for start in range(0, len(structures), n_chunk):
         chunk = structures[start : start + n_chunk]
-        structure, first, second = candidates_of(chunk, cutoff + _SLACK)
+        which, first, second = _dense_candidates(chunk, cutoff + _SLACK)
         with np.errstate(invalid="ignore"):  # inf - inf is near nothing
-            displacement = chunk[structure, second] - chunk[structure, first]
+            displacement = chunk[which, second] - chunk[which, first]
             distance = np.sqrt(np.sum(displacement**2, axis=-1))
             near = distance < cutoff
-        yield ClosePairs(
-            structure[near] + start, first[near], second[near], distance[near]
-        )
+        yield ClosePairs(which[near] + start, first[near], second[near], distance[near])
 
 
 def count_clashes(
@@ -130,11 +127,11 @@ def count_clashes(
         )
     n_atoms = positions.shape[-2]
     excluded = np.sort(as_indices(excluded_pairs, 2, n_atoms, "excluded_pairs"), axis=1)
-    excluded_keys = excluded[:, 0] * n_atoms + excluded[:, 1]
+    excluded_keys = np.sort(excluded[:, 0] * n_atoms + excluded[:, 1])
     batch = positions.shape[:-2]
     counts = np.zeros(int(np.prod(batch)), dtype=np.int64)
     for pairs in close_pairs(positions, cutoff, boxes):
-        clashes = ~np.isin(pairs.first * n_atoms + pairs.second, excluded_keys)
+        clashes = ~is_among(pairs.first * n_atoms + pairs.second, excluded_keys)
         counts += np.bincount(pairs.structure[clashes], minlength=len(counts))
     return counts.reshape(batch)
 
@@ -187,27 +184,9 @@ def intermolecular_contacts(
         raise ValueError(
             f"`cutoff` is {cutoff} but must be positive; give a distance in Angstrom"
         )
-    box = search_box(box, positions, cutoff)
-    pairs = self_capped_distance(
-        np.asarray(positions, dtype=np.float32), cutoff, box=box, return_distances=False
-    )
-    pairs = np.sort(np.asarray(pairs, dtype=np.int64).reshape(-1, 2), axis=1)
+    pairs, _ = pairs_among(np.asarray(positions, dtype=np.float64), cutoff, box)
     molecules = pairs // n_atoms_each
     return np.unique(pairs[molecules[:, 0] != molecules[:, 1]], axis=0)
-
-
-def _periodic_pairs(
-    number: int, structure: np.ndarray, cutoff: float, box: np.ndarray
-) -> ClosePairs:
-    """Find the pairs of one structure in a box."""
-    atoms = np.flatnonzero(np.isfinite(structure).all(axis=1))
-    present = structure[atoms].astype(np.float32)
-    pairs, distance = self_capped_distance(
-        present, cutoff, box=search_box(box, present, cutoff)
-    )
-    pairs = np.sort(atoms[np.asarray(pairs, dtype=np.int64).reshape(-1, 2)], axis=1)
-    structures = np.full(len(pairs), number)
-    return ClosePairs(structures, pairs[:, 0], pairs[:, 1], np.asarray(distance))
 
 
 def _dense_candidates(
@@ -229,41 +208,3 @@ def _dense_candidates(
     structure, pair = np.divmod(np.flatnonzero(is_near), is_near[0].size)
     first, second = np.divmod(pair, chunk.shape[1])
     return structure, first, second
-
-
-def _grid_candidates(
-    chunk: np.ndarray, cutoff: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find pairs in neighbouring cells of a grid, one structure after the other."""
-    found = [_grid_pairs(structure, cutoff) for structure in chunk]
-    structure = np.repeat(np.arange(len(chunk)), [len(pairs) for pairs in found])
-    pairs = np.concatenate(found)
-    return structure, pairs[:, 0], pairs[:, 1]
-
-
-def _grid_pairs(positions: np.ndarray, cutoff: float) -> np.ndarray:
-    """Find pairs (first < second) of one structure in the same or touching cells."""
-    atoms = np.flatnonzero(np.isfinite(positions).all(axis=-1))
-    if len(atoms) < 2:
-        return np.empty((0, 2), dtype=np.int64)
-    scaled = (positions[atoms] - positions[atoms].min(axis=0)) / cutoff
-    cells = scaled.astype(np.int64) + 1
-    n_cells = cells.max(axis=0) + 2
-    strides = np.array([n_cells[1] * n_cells[2], n_cells[2], 1])
-    keys = cells @ strides
-    order = np.argsort(keys, kind="stable")
-    keys, atoms = keys[order], atoms[order]
-    found = []
-    for x, y, z in np.ndindex(3, 3, 3):
-        shift = (np.array([x, y, z]) - 1) @ strides
-        if shift < 0:
-            continue  # every pair of cells once
-        start = np.searchsorted(keys, keys + shift, side="left")
-        stop = np.searchsorted(keys, keys + shift, side="right")
-        if shift == 0:
-            start = np.arange(1, len(keys) + 1)
-        count = stop - start
-        left = np.repeat(np.arange(len(keys)), count)
-        offset = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        found.append(np.stack([atoms[left], atoms[start[left] + offset]], axis=1))
-    return np.sort(np.concatenate(found), axis=1)

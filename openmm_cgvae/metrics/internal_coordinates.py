@@ -236,18 +236,18 @@ def signed_volumes(positions: np.ndarray, stereocentres: np.ndarray) -> np.ndarr
 
 
 def out_of_plane(positions: np.ndarray, ring: np.ndarray | Sequence[int]) -> np.ndarray:
-    """Compute how far the atoms of a ring stray from its mean plane.
+    """Compute how far the atoms of a ring, or of several, stray from its mean plane.
 
     Parameters
     ----------
     positions : ndarray, shape (..., n_atoms, 3)
         Structures [Å].
-    ring : sequence of int, shape (n_ring,)
-        Atoms of the ring.
+    ring : sequence of int, shape (n_ring,), or ndarray of int, shape (n_rings, n_ring)
+        Atoms of the ring, or of several rings of one size.
 
     Returns
     -------
-    ndarray, shape (...)
+    ndarray, shape (...) or (..., n_rings)
         Root mean square distance from the best plane [Å]; nan where a coordinate
         is not finite.
 

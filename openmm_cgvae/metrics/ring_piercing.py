@@ -1,18 +1,23 @@
 """Ring piercing: bonds that pass through rings, where no minimiser gets them out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
-from MDAnalysis.lib.distances import capped_distance
 
 from openmm_cgvae.metrics._checks import as_indices, as_positions
-from openmm_cgvae.molecules.periodic_box import nearest_images, search_box
+from openmm_cgvae.metrics.neighbour_search import pairs_between
+from openmm_cgvae.molecules.periodic_box import nearest_images
 
 __all__ = ["count_pierced_rings"]
 
 LARGEST_RING = 8  # atoms; through larger ones a chain can go back and forth
 FURTHEST = 20.0  # [Å], more than the middle of a bond is from a ring it pierces
 _PARALLEL = 1e-9
+# As far as a ring of eight and half a bond reach unless they are stretched [Å].
+_USUAL_RING, _USUAL_HALF = 2.5, 1.25
+_N_STRETCHED = 256  # rings compared at once where one or the other is stretched
+_N_PAIRS = 2**16  # of a ring and a bond, so that memory does not grow
 
 
 def count_pierced_rings(
@@ -74,34 +79,54 @@ def _count(
     atoms: np.ndarray, rings: np.ndarray, bonds: np.ndarray, box: np.ndarray | None
 ) -> int:
     """Count the pierced of some rings of one size in one structure."""
-    box = search_box(box, atoms, FURTHEST)
     first = atoms[rings[:, :1]]
     corners = nearest_images(atoms[rings] - first, box)
     centres = first[:, 0] + corners.mean(axis=1)
     corners = corners - corners.mean(axis=1, keepdims=True)
     halves = nearest_images(atoms[bonds[:, 1]] - atoms[bonds[:, 0]], box) / 2
     middles = atoms[bonds[:, 0]] + halves
-    is_there = np.isfinite(centres).all(axis=1), np.isfinite(middles).all(axis=1)
-    ring_of, bond_of = (np.flatnonzero(there) for there in is_there)
-    if not len(ring_of) or not len(bond_of):
-        return 0
-    corners, halves = corners[ring_of], halves[bond_of]
-    reach = np.linalg.norm(corners, axis=-1).max()
-    reach += np.linalg.norm(halves, axis=-1).max()
-    pairs = capped_distance(
-        centres[ring_of].astype(np.float32),
-        middles[bond_of].astype(np.float32),
-        min(reach, FURTHEST),
-        box=box,
-        return_distances=False,
-    )
-    ring, bond = np.asarray(pairs, dtype=np.int64).reshape(-1, 2).T
-    ends = bonds[bond_of[bond]]
-    is_apart = ~(rings[ring_of[ring]][:, :, None] == ends[:, None]).any(axis=(1, 2))
-    ring, bond = ring[is_apart], bond[is_apart]
-    offsets = nearest_images(middles[bond_of[bond]] - centres[ring_of[ring]], box)
-    crosses = _crosses_fan(corners[ring], offsets - halves[bond], 2 * halves[bond])
-    return len(np.unique(ring[crosses]))
+    pierced = np.zeros(len(rings), dtype=bool)
+    for ring, bond in _near_each_other(corners, centres, halves, middles, box):
+        ends = bonds[bond]
+        is_apart = ~(rings[ring][:, :, None] == ends[:, None]).any(axis=(1, 2))
+        ring, bond = ring[is_apart], bond[is_apart]
+        offsets = nearest_images(middles[bond] - centres[ring], box)
+        crosses = _crosses_fan(corners[ring], offsets - halves[bond], 2 * halves[bond])
+        pierced[ring[crosses]] = True
+    return int(pierced.sum())
+
+
+def _near_each_other(
+    corners: np.ndarray,
+    centres: np.ndarray,
+    halves: np.ndarray,
+    middles: np.ndarray,
+    box: np.ndarray | None,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield numbers of rings and of bonds that may pierce them, some at a time.
+
+    What is stretched reaches far, so it is searched for apart: with one bond that is
+    broken there would else be many candidates for every ring.
+    """
+    reach_of_rings = np.linalg.norm(corners, axis=-1).max(axis=1)
+    reach_of_bonds = np.linalg.norm(halves, axis=-1)
+    there = [np.isfinite(centres).all(axis=1), np.isfinite(middles).all(axis=1)]
+    is_wide, is_long = reach_of_rings > _USUAL_RING, reach_of_bonds > _USUAL_HALF
+    for wide, long in product((False, True), repeat=2):
+        rings = np.flatnonzero(there[0] & (is_wide == wide))
+        bonds = np.flatnonzero(there[1] & (is_long == long))
+        if not len(rings) or not len(bonds):
+            continue
+        n_at_once = _N_STRETCHED if wide or long else len(rings)
+        for start in range(0, len(rings), n_at_once):
+            some = rings[start : start + n_at_once]
+            reach = reach_of_rings[some].max() + reach_of_bonds[bonds].max()
+            pairs = pairs_between(
+                centres[some], middles[bonds], min(reach, FURTHEST), box
+            )
+            for part in range(0, len(pairs), _N_PAIRS):
+                ring, bond = pairs[part : part + _N_PAIRS].T
+                yield some[ring], bonds[bond]
 
 
 def _crosses_fan(

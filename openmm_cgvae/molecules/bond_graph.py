@@ -1,7 +1,10 @@
 """The bond graph: neighbours, rings and pairs of atoms a few bonds apart."""
 
+from itertools import chain
+
 import numpy as np
 from rdkit import Chem
+from scipy.sparse import csr_array, triu
 
 __all__ = ["neighbours_of", "pairs_within", "skeleton"]
 
@@ -60,12 +63,14 @@ def pairs_within(neighbours: tuple[tuple[int, ...], ...], n_bonds: int) -> np.nd
     """
     if n_bonds < 1:
         raise ValueError(f"`n_bonds` is {n_bonds} but must be at least 1")
-    pairs: set[tuple[int, int]] = set()
-    for start in range(len(neighbours)):
-        seen = {start}
-        shell = {start}
-        for _ in range(n_bonds):
-            shell = {b for a in shell for b in neighbours[a]} - seen
-            seen |= shell
-        pairs.update((start, atom) for atom in seen if atom > start)
-    return np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
+    n_atoms = len(neighbours)
+    receivers = np.repeat(np.arange(n_atoms), [len(around) for around in neighbours])
+    senders = np.fromiter(chain.from_iterable(neighbours), dtype=np.int64)
+    ends = np.concatenate([np.stack([receivers, senders]), [np.arange(n_atoms)] * 2], 1)
+    step = csr_array((np.ones(ends.shape[1], dtype=np.int32), ends), (n_atoms,) * 2)
+    reached = step
+    for _ in range(n_bonds - 1):
+        reached = reached @ step
+        reached.data[:] = 1  # whether, not in how many ways
+    pairs = np.stack(triu(reached, k=1).tocsr().sorted_indices().nonzero(), axis=1)
+    return pairs.astype(np.int64).reshape(-1, 2)

@@ -224,3 +224,11 @@ def test_a_single_heavy_atom_has_nothing_to_lack():
     methylene = compare_bond_graphs(METHYLENE, CHH, BONDS, heavy_only=True)
     assert methylene.is_valid
     assert methylene.graph_difference == 0.0
+
+
+def test_a_bond_across_the_box_is_a_bond():
+    pair = np.array([[0.2, 0, 0], [9.7, 0, 0]])
+    box = np.array([[10.0, 10, 10, 90, 90, 90]])
+    bond, carbons = np.array([[0, 1]]), np.array([6, 6])
+    assert compare_bond_graphs(pair[None], carbons, bond).n_missing == [1]
+    assert compare_bond_graphs(pair[None], carbons, bond, boxes=box).is_valid.all()

@@ -92,7 +92,7 @@ def make_report(
     columns = {
         "frame": frames,
         "is_finite": is_finite,
-        **_bonds(atom_table, positions),
+        **_bonds(atom_table, positions, boxes),
         **_stereochemistry(atom_table, positions),
         **_contacts(atom_table, positions, boxes),
         "n_pierced_rings": metrics.count_pierced_rings(
@@ -140,7 +140,9 @@ def _bead_residual(
     return np.where(np.isnan(distance), np.inf, distance).max(axis=-1)
 
 
-def _bonds(atom_table: AtomTable, positions: np.ndarray) -> dict[str, np.ndarray]:
+def _bonds(
+    atom_table: AtomTable, positions: np.ndarray, boxes: np.ndarray | None
+) -> dict[str, np.ndarray]:
     """Compute graph difference and validity, by both tables, of all and heavy atoms."""
     columns = {}
     unknown = set(atom_table.atomic_numbers.tolist()) - set(metrics.RADII_2022)
@@ -157,6 +159,7 @@ def _bonds(atom_table: AtomTable, positions: np.ndarray) -> dict[str, np.ndarray
                 atom_table.bonds,
                 radii,
                 heavy_only=heavy_only,
+                boxes=boxes,
             )
             columns[f"lambda_{name}"] = compared.graph_difference
             columns[f"valid_{name}"] = compared.is_valid
@@ -200,7 +203,9 @@ def _ring_out_of_plane(atom_table: AtomTable, positions: np.ndarray) -> np.ndarr
             for atom in ring
         )
     ]
-    if not flat:
-        return np.full(len(positions), np.nan)
-    measured = [metrics.out_of_plane(positions, ring) for ring in flat]
-    return np.nan_to_num(np.stack(measured), nan=np.inf).max(axis=0)
+    worst = np.full(len(positions), np.nan)
+    for size in sorted({len(ring) for ring in flat}):
+        rings = np.array([ring for ring in flat if len(ring) == size])
+        measured = np.nan_to_num(metrics.out_of_plane(positions, rings), nan=np.inf)
+        worst = np.fmax(worst, measured.max(axis=1))
+    return worst

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from rdkit import Chem
 from rdkit.Chem import AllChem
 
 from openmm_cgvae.mapping import Mapping
+from openmm_cgvae.mapping.replicas import repeat
 from openmm_cgvae.metrics import count_pierced_rings
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.structures.report import Report, make_report
@@ -383,3 +385,23 @@ def test_bad_input_is_named(molecule, change, message):
     table, positions = molecule
     with pytest.raises(ValueError, match=message):
         make_report(table, **({"positions": positions[None]} | change))
+
+
+def test_memory_of_a_report_grows_with_the_number_of_atoms():
+    table, positions = ring_and_bond(np.zeros(3), [0, 0, 1])
+
+    def peak(n_copies):
+        shift = 12.0 * np.arange(n_copies)[:, None, None] * [1, 0, 0]
+        copies = repeat(table, n_copies), (positions + shift).reshape(1, -1, 3)
+        tracemalloc.start()
+        report = make_report(
+            *copies, boxes=np.array([[12.0 * n_copies, 20, 20] + [90.0] * 3])
+        )
+        allocated = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert report.columns["n_pierced_rings"] == [n_copies]
+        return allocated
+
+    peak(10)  # imports
+    assert peak(1200) < 5 * peak(300)
+    assert peak(1200) < 1200 * table.n_atoms * 3000  # bytes an atom
