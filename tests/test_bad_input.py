@@ -163,6 +163,21 @@ def written(folder, text):
     return folder / "mapping.json"
 
 
+def folder_as_output(folder):
+    (folder / "here").mkdir()
+    return Backmapper(beads(), model()).run(output=folder / "here")
+
+
+def in_the_way(folder):
+    (folder / "theirs.xtc.parts" / "theirs").mkdir(parents=True)
+    return Backmapper(beads(), model()).run(output=folder / "theirs.xtc")
+
+
+def no_xml(folder):
+    (folder / "mapping.json").write_text("eggs")
+    return Backmapper(beads(), model()).sample().relax(str(folder / "mapping.json"))
+
+
 TABLE = {
     "truncated XTC": (
         lambda folder: run(truncated(folder), folder),
@@ -175,6 +190,39 @@ TABLE = {
         ValueError,
         "`output` is '.*beads.xtc', from which `universe` is read, and would replace "
         "it; give another name",
+    ),
+    "an output that is a folder": (
+        lambda folder: folder_as_output(folder),
+        IsADirectoryError,
+        "`output` is '.*', which is a folder; give the name of a file in it",
+    ),
+    "an output with a long name": (
+        lambda folder: Backmapper(beads(), model()).run(
+            output=folder / ("long" * 75 + ".xtc")
+        ),
+        ValueError,
+        "`output` has a name of 304 letters, 'longlonglonglonglong'..., which is too",
+    ),
+    "a folder of somebody's in the way": (
+        lambda folder: in_the_way(folder),
+        FileExistsError,
+        "`output` needs the folder '.*theirs.xtc.parts' to work in, but there is one "
+        "that is not from a run; move it away, or give another name",
+    ),
+    "a correlation time of ages": (
+        lambda _: Backmapper(beads(), model()).sample(correlation_time=1e7),
+        ValueError,
+        "`correlation_time` is 1e.* times the time between frames but may be 10000",
+    ),
+    "a spring that is infinite": (
+        lambda _: Backmapper(beads(), model()).sample().relax(k=np.inf),
+        ValueError,
+        "`k` is inf but must be positive and finite; leave it out",
+    ),
+    "a force field that is no XML": (
+        lambda folder: no_xml(folder),
+        ValueError,
+        "`forcefield` is .*; name XML files that ship with OpenMM",
     ),
     "NaN in one frame of many": (
         lambda folder: run(with_nan(), folder),
@@ -323,7 +371,7 @@ TABLE = {
     "a scheme that nobody knows": (
         lambda _: schemes.from_spec(dipeptide.atoms(), "residue"),
         ValueError,
-        "`text` is 'residue' but must be residues, alpha-carbon",
+        "`text` is 'residue', which names no scheme; give residues, alpha-carbon",
     ),
     "an option that nobody knows": (
         lambda _: train(
@@ -408,7 +456,7 @@ def test_gets_a_sentence(row, tmp_path):
         call(tmp_path)
     assert line_of(error, raised.value, tmp_path) in PAGE.read_text(encoding="utf-8")
     left = {path.name for path in tmp_path.iterdir() if path.name[0] != "."}
-    given = {"beads.xtc", "model.cgvae", "mapping.json"}
+    given = {"beads.xtc", "model.cgvae", "mapping.json", "here", "theirs.xtc.parts"}
     assert left <= given  # nothing half-written
 
 

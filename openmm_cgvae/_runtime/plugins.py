@@ -67,7 +67,7 @@ def load(point: EntryPoint) -> Any:
     """
     try:
         return point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(
             f"{point.name!r} of {_package_of(point)} cannot be imported from "
             f"{point.value} ({type(error).__name__}: {error}); mend that package or "

@@ -324,7 +324,8 @@ class Backmapper:
     ) -> Decoding:
         correlation = checked_correlation_time(correlation_time)
         if correlation is not None:  # from ps to frames
-            correlation /= float(self.beads.universe.trajectory.dt)
+            dt = float(self.beads.universe.trajectory.dt)
+            correlation = correlation / dt if dt else np.inf
         return Decoding(
             sampler=self.sampler,
             n=n,

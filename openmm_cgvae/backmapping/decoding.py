@@ -18,6 +18,8 @@ from openmm_cgvae.model.noise import checked_seed
 __all__ = ["Decoding", "checked_correlation_time"]
 
 _FRAME_BY_FRAME = ("numbers", "times", "positions", "boxes", "others")
+# Each frame is a sum of the noises of seven times as many frames.
+_LONGEST_CORRELATION = 10_000
 _NO_ATOMS = (
     "`universe` has beads in frame {number} of which the model makes no atoms (not a "
     "number); they are too unlike what it was trained on: look at them, or leave out "
@@ -46,7 +48,8 @@ class Decoding:
     Raises
     ------
     ValueError
-        If ``n`` or ``candidates`` is less than one, or the seed is not possible.
+        If ``n`` or ``candidates`` is less than one, or the seed or the correlation time
+        is not possible.
 
     Examples
     --------
@@ -74,6 +77,13 @@ class Decoding:
         for name in ("n", "candidates"):
             object.__setattr__(self, name, checked_count(name, getattr(self, name)))
         object.__setattr__(self, "seed", checked_seed(self.seed))
+        if self.correlation is not None and self.correlation > _LONGEST_CORRELATION:
+            raise ValueError(
+                f"`correlation_time` is {self.correlation:g} times the time between "
+                f"frames but may be {_LONGEST_CORRELATION} times at most; give a "
+                "shorter one, in ps, or temperature=0 for structures that never change "
+                "by themselves"
+            )
 
     def decode(
         self, beads: BeadBlock, *, skips: bool = False

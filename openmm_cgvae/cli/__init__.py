@@ -6,7 +6,10 @@ import sys
 import warnings
 from collections.abc import Sequence
 
+from openmm_cgvae._runtime.printable import printable
+from openmm_cgvae._runtime.run_folder import StoppedError
 from openmm_cgvae.cli.benchmark import add_benchmark_settings, as_typed
+from openmm_cgvae.cli.files import check_files
 from openmm_cgvae.cli.train import add_settings
 from openmm_cgvae.cli.verbs import VERBS
 
@@ -46,11 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             # Remarks on columns that files lack, and on what Lightning itself uses.
             warnings.filterwarnings("ignore", module="MDAnalysis|lightning")
+            check_files(parsed)
             parsed.run(parsed)
     except KeyError:
         raise  # never about the input
-    except (ValueError, LookupError, OSError, ImportError) as error:
-        sys.stderr.write(f"openmm-cgvae: {' '.join(str(error).split())}\n")
+    except (ValueError, LookupError, OSError, ImportError, StoppedError) as error:
+        sentence = printable(" ".join(str(error).split()))
+        sys.stderr.write(f"openmm-cgvae: {sentence}\n")
         return 1
     except KeyboardInterrupt:
         goes_on = "; the same command goes on from here" if parsed.goes_on else ""

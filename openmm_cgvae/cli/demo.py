@@ -8,6 +8,7 @@ import MDAnalysis as mda
 import numpy as np
 from openmm import app
 
+from openmm_cgvae._runtime.run_folder import LOCK, only_run
 from openmm_cgvae.backmapping.backmapper import Backmapper
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.data import data_path
@@ -51,7 +52,7 @@ class DemoResult:
 def run_demo(
     output: str | os.PathLike[str] = "demo_output", seed: int = 0
 ) -> DemoResult:
-    """Walk the whole road on alanine dipeptide and write what comes out.
+    """Run the workflow on alanine dipeptide and write what comes out.
 
     A frame the model never saw is coarse-grained to three beads; ten structures are
     made from them, checked, relaxed with the beads held, and a simulation is
@@ -71,6 +72,11 @@ def run_demo(
     """
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
+    with only_run(folder / LOCK):
+        return _run(folder, seed)
+
+
+def _run(folder: Path, seed: int) -> DemoResult:
     model = require_molecule(load_model(_MODEL))
     atoms = mda.Universe(
         str(data_path("alanine-dipeptide.pdb")), str(data_path("alanine-dipeptide.xtc"))

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from openmm_cgvae.cli.files import file_to_write
 from openmm_cgvae.cli.options import (
     Arguments,
     add_input,
     add_option,
     add_verb,
-    file_to_write,
     given_for,
     open_universe,
     say,

@@ -2,10 +2,11 @@
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openmm_cgvae._runtime.deprecations import warn_of_old_name
+from openmm_cgvae._runtime.printable import printable
+from openmm_cgvae.cli.files import file_to_write, read_universe
 
 if TYPE_CHECKING:
     import MDAnalysis as mda
@@ -23,7 +24,6 @@ __all__ = [
     "add_output",
     "add_verb",
     "count",
-    "file_to_write",
     "given_for",
     "go_to",
     "make_mapping",
@@ -200,22 +200,9 @@ def count(text: str) -> int:
     return int(text)
 
 
-def file_to_write(text: str) -> str:
-    """Read the name of a file to write, whose folder has to be there."""
-    folder = Path(text).parent
-    if not folder.is_dir():
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is in the folder {str(folder)!r}, which is not there; "
-            "make it first"
-        )
-    return text
-
-
 def open_universe(arguments: Arguments) -> "mda.Universe":
     """Open the input."""
-    import MDAnalysis as mda
-
-    return mda.Universe(arguments.topology, *arguments.trajectory)
+    return read_universe(arguments.topology, arguments.trajectory)
 
 
 def make_mapping(atoms: "mda.Universe", text: str) -> "Mapping":
@@ -241,4 +228,4 @@ def go_to(universe: "mda.Universe", frame: int) -> None:
 
 def say(what: object) -> None:
     """Print the result of a verb."""
-    sys.stdout.write(f"{what}\n")
+    sys.stdout.write(f"{printable(what)}\n")

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from openmm_cgvae.cli.files import file_to_write, read_universe
 from openmm_cgvae.cli.options import (
     Arguments,
     add_option,
     add_verb,
     count,
-    file_to_write,
     given_for,
     go_to,
     say,
@@ -45,11 +45,9 @@ def add_report(verbs: Any) -> None:
 
 
 def _report(arguments: Arguments) -> None:
-    import MDAnalysis as mda
-
     from openmm_cgvae.backmapping.backmapper import Backmapper
 
-    universe = mda.Universe(arguments.beads, *arguments.trajectory)
+    universe = read_universe(arguments.beads, arguments.trajectory)
     backmapper = Backmapper(universe, **given_for(arguments, BACKMAPPER))
     go_to(universe, arguments.frame)
     ensemble = backmapper.sample(n=arguments.n, seed=arguments.seed)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from openmm_cgvae.cli.files import file_to_write
 from openmm_cgvae.cli.options import (
     Arguments,
     add_input,
@@ -9,7 +10,6 @@ from openmm_cgvae.cli.options import (
     add_option,
     add_output,
     add_verb,
-    file_to_write,
     given_for,
     go_to,
     open_universe,

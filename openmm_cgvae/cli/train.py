@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from openmm_cgvae.cli.files import model_to_write
 from openmm_cgvae.cli.options import (
     Arguments,
     add_compile,
@@ -42,7 +43,12 @@ def add_train(verbs: Any) -> None:
     many.add_argument(
         "--beads", help="of a residue: alpha-carbon, residue, martini3 or martini2"
     )
-    verb.add_argument("--output", required=True, help="model file, e.g. mine.cgvae")
+    verb.add_argument(
+        "--output",
+        required=True,
+        type=model_to_write,
+        help="model file, e.g. mine.cgvae",
+    )
     verb.add_argument(
         "--preset",
         help="fast (default) or paper; transferable (default) for many molecules",

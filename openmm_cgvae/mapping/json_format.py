@@ -8,7 +8,7 @@ import numpy as np
 
 from openmm_cgvae._runtime.atomic_files import written_whole
 
-__all__ = ["document", "read_document", "write_document"]
+__all__ = ["document", "read_document", "read_file", "write_document"]
 
 _FORMAT_NAME = "openmm_cgvae mapping"
 _FORMAT_VERSION = 1
@@ -39,6 +39,16 @@ def write_document(plain: dict[str, Any], path: Path) -> None:
     text = f'{opening},\n "beads": [\n{beads}\n ]\n}}\n'
     with written_whole(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
+
+
+def read_file(path: Path) -> bytes:
+    """Read a file, but nothing that may have no end."""
+    if path.exists() and not path.is_file():
+        raise ValueError(
+            f"`path` is {str(path)!r}, which is a folder, a device or a pipe; give a "
+            "file written by Mapping.save"
+        )
+    return path.read_bytes()
 
 
 def read_document(data: Any) -> tuple[np.ndarray, np.ndarray, list[str]]:

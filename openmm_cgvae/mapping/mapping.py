@@ -19,7 +19,7 @@ from openmm_cgvae.mapping.checks import (
     normalised_weights,
     raw_weights,
 )
-from openmm_cgvae.mapping.json_format import document, read_document, write_document
+from openmm_cgvae.mapping import json_format
 
 __all__ = ["Mapping"]
 
@@ -271,7 +271,7 @@ class Mapping:
         >>> Mapping([0, 0], bead_names=["CA"]).to_dict()["beads"]
         [{'name': 'CA', 'atoms': [0, 1], 'weights': [0.5, 0.5]}]
         """
-        return document(self.bead_of_atom, self.weights, self.bead_names)
+        return json_format.document(self.bead_of_atom, self.weights, self.bead_names)
 
     @classmethod
     def from_dict(cls, data: Any) -> "Mapping":
@@ -298,7 +298,7 @@ class Mapping:
         >>> Mapping.from_dict(mapping.to_dict()) == mapping
         True
         """
-        bead_of_atom, weights, names = read_document(data)
+        bead_of_atom, weights, names = json_format.read_document(data)
         return cls(bead_of_atom, weights, bead_names=names)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -317,7 +317,7 @@ class Mapping:
         ...     Mapping.load(f"{folder}/mapping.json")
         <Mapping of 3 atoms to 2 beads>
         """
-        write_document(self.to_dict(), Path(path))
+        json_format.write_document(self.to_dict(), Path(path))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Mapping":
@@ -340,7 +340,7 @@ class Mapping:
         ValueError
             If the file is not a mapping of this format.
         """
-        text = Path(path).read_bytes()
+        text = json_format.read_file(Path(path))
         try:
             return cls.from_dict(json.loads(text))
         except (ValueError, RecursionError) as error:

@@ -14,6 +14,7 @@ from safetensors.torch import save
 
 from openmm_cgvae._runtime.atomic_files import written_whole
 from openmm_cgvae._runtime.deprecations import current_names
+from openmm_cgvae._runtime.printable import printable
 from openmm_cgvae._runtime.version import __version__
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import (
@@ -25,6 +26,7 @@ from openmm_cgvae.model import (
     TransferableModel,
     make_model,
 )
+from openmm_cgvae.model.header_checks import check_atoms, check_words
 from openmm_cgvae.molecules import AtomTable
 
 __all__ = ["FORMAT", "HEADER_KEY", "SUFFIX", "load_file", "read_header", "save_model"]
@@ -146,7 +148,7 @@ def load_file(path: str | os.PathLike[str]) -> Model | TransferableModel:
         except _NO_MODEL as error:
             raise ValueError(
                 f"`path` is {source}, whose header and tensors do not make a model "
-                f"({error}); get the file again"
+                f"({printable(error)}); get the file again"
             ) from error
     return model.eval()
 
@@ -180,8 +182,8 @@ def _opened(path: str | os.PathLike[str]) -> Any:
         return safe_open(source, framework="pt")
     except (SafetensorError, OSError) as error:
         raise ValueError(
-            f"`path` is {source}, which is not a complete model file ({error}); "
-            "get the file again"
+            f"`path` is {source}, which is not a complete model file "
+            f"({printable(error)}); get the file again"
         ) from error
 
 
@@ -197,7 +199,7 @@ def _header(file: Any, source: Path) -> dict[str, Any]:
         number = header["format"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
-            f"`path` is {source}, whose header cannot be read ({error}); "
+            f"`path` is {source}, whose header cannot be read ({printable(error)}); "
             "get the file again"
         ) from error
     if number != FORMAT:
@@ -293,25 +295,24 @@ def _recipe(
 ) -> Callable[[], Model | TransferableModel]:
     """Read from a header how to build its network, with random weights."""
     vocabulary, provenance = header["vocabulary"], header["provenance"]
-    if not _are_words(vocabulary):
-        raise ValueError("the vocabulary is not a list of words")
+    check_words(vocabulary, "vocabulary")
     if not isinstance(provenance, dict):
         raise ValueError("the provenance is not a record")
     if "kinds" not in header:
         table = AtomTable.from_dict(header["atom_table"])
-        molecule = Molecule(table, Mapping.from_dict(header["mapping"]))
+        mapping = Mapping.from_dict(header["mapping"])
+        check_atoms(table)
+        check_words(mapping.bead_names, "bead names")
+        molecule = Molecule(table, mapping)
         return lambda: make_model(config, vocabulary, molecule, provenance)
     known = header["kinds"]
     family, pairs, centres = known["beads"], known["pairs"], known["centres"]
-    if not (_are_words([family]) and _are_words(pairs) and _are_words(centres)):
-        raise ValueError("the types of atoms are not words")
+    check_words([family], "family of beads")
+    check_words(pairs, "atom-pair types")
+    check_words(centres, "types of stereocentres")
 
     def build() -> TransferableModel:
         geometry = GeometryStatistics(tuple(pairs), tuple(centres))
         return TransferableModel(config, vocabulary, family, geometry, provenance)
 
     return build
-
-
-def _are_words(values: object) -> bool:
-    return isinstance(values, list) and all(isinstance(value, str) for value in values)

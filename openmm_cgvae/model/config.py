@@ -8,12 +8,9 @@ from openmm_cgvae._runtime import plugins
 from openmm_cgvae._runtime.records import Record
 from openmm_cgvae._runtime.rules import (
     Choices,
-    Count,
-    CountOrZero,
     Dropout,
     Group,
     Limits,
-    Positive,
 )
 
 __all__ = [
@@ -49,7 +46,13 @@ _PRIOR = Group("prior")
 _DECODER = Group("decoder")
 _LABELS = Group("labels of the data")
 
-_Cutoff = Annotated[float, Limits(positive=True, unit="Å")]
+# Every number has an upper bound: files of others are read into this record.
+_Width = Annotated[int, Limits(least=1, most=2**14)]
+_Few = Annotated[int, Limits(least=1, most=2**8)]
+_FewOrNone = Annotated[int, Limits(least=0, most=2**8)]
+_Cutoff = Annotated[float, Limits(positive=True, most=1000.0, unit="Å")]
+_Degree = Annotated[float, Limits(positive=True, most=1e6)]
+_Factor = Annotated[float, Limits(positive=True, most=1000.0)]
 
 
 def _plugged_in() -> Collection[str]:
@@ -160,35 +163,35 @@ class ModelConfig(Record):
     """
 
     model: Annotated[str, _MODELS, _GENERAL] = "cgvae"
-    n_channels: Annotated[Count, _GENERAL] = 600
-    n_latents: Annotated[CountOrZero, _GENERAL] = 0
+    n_channels: Annotated[_Width, _GENERAL] = 600
+    n_latents: Annotated[int, Limits(least=0, most=2**14), _GENERAL] = 0
     likelihood: Annotated[Likelihood, _GENERAL] = "fixed"
 
-    n_radial: Annotated[Count, _GRAPHS] = 8
+    n_radial: Annotated[_Few, _GRAPHS] = 8
     atom_cutoff: Annotated[_Cutoff, _GRAPHS] = 8.5
     bead_cutoff: Annotated[_Cutoff, _GRAPHS] = 9.5
     messages: Annotated[Messages, _GRAPHS] = "product"
     message_dropout: Annotated[Dropout, _GRAPHS] = 0.0
     normalises_sums: Annotated[bool, _GRAPHS] = False
-    atom_degree: Annotated[Positive, _GRAPHS] = 1.0
-    pool_degree: Annotated[Positive, _GRAPHS] = 1.0
-    bead_degree: Annotated[Positive, _GRAPHS] = 1.0
+    atom_degree: Annotated[_Degree, _GRAPHS] = 1.0
+    pool_degree: Annotated[_Degree, _GRAPHS] = 1.0
+    bead_degree: Annotated[_Degree, _GRAPHS] = 1.0
 
     encoder: Annotated[Encoder, _ENCODER] = "distances"
-    encoder_layers: Annotated[CountOrZero, _ENCODER] = 4
+    encoder_layers: Annotated[_FewOrNone, _ENCODER] = 4
 
     prior_input: Annotated[PriorInput, _PRIOR] = "types"
-    prior_layers: Annotated[CountOrZero, _PRIOR] = 4
+    prior_layers: Annotated[_FewOrNone, _PRIOR] = 4
     prior: Annotated[PriorForm, _PRIOR] = "gaussian"
-    flow_layers: Annotated[Count, _PRIOR] = 4
-    prior_temperature: Annotated[Positive, _PRIOR] = 1.0
+    flow_layers: Annotated[_Few, _PRIOR] = 4
+    prior_temperature: Annotated[_Factor, _PRIOR] = 1.0
 
     decoder: Annotated[Decoder, _DECODER] = "vectors"
-    decoder_layers: Annotated[Count, _DECODER] = 5
-    n_frames_of_bead: Annotated[Count, _DECODER] = 4
-    pseudoscalar_init: Annotated[float, Limits(), _DECODER] = 0.0
+    decoder_layers: Annotated[_Few, _DECODER] = 5
+    n_frames_of_bead: Annotated[_Few, _DECODER] = 4
+    pseudoscalar_init: Annotated[float, Limits(least=-1e6, most=1e6), _DECODER] = 0.0
     mixes_vectors: Annotated[bool, _DECODER] = False
-    refinement_steps: Annotated[CountOrZero, _DECODER] = 0
+    refinement_steps: Annotated[int, Limits(least=0, most=10_000), _DECODER] = 0
     keeps_beads: Annotated[bool, _DECODER] = True
 
     atom_types: Annotated[AtomTypes, _LABELS] = "element"

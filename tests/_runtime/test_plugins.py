@@ -60,8 +60,17 @@ class TestSchemes:
 
     @pytest.mark.parametrize("text", ["run", "runs:x", "runs:", "runs:-1"])
     def test_others_are_refused_and_these_named(self, text):
-        with pytest.raises(ValueError, match=r"must be residues, .*, runs, "):
+        with pytest.raises(ValueError, match=r"give residues, .*, runs, "):
             from_spec(dipeptide.atoms(), text)
+
+    @pytest.mark.parametrize("at", ["import", "call"])
+    def test_that_end_the_program_are_a_sentence(self, install, at):
+        end = "raise SystemExit(3)"
+        source = end if at == "import" else f"def ends(atoms):\n    {end}"
+        name = f"ending_at_{at}"
+        install(schemes=f"ends = {name}:ends", name=name, source=source)
+        with pytest.raises(ValueError, match="'ends' of .*3.*; .*mend"):
+            from_spec(dipeptide.atoms(), "ends")
 
 
 @pytest.mark.usefixtures("theirs")

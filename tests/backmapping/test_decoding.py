@@ -118,3 +118,10 @@ def test_a_correlation_time_is_positive_and_finite(time):
     assert checked_correlation_time(None) is None
     with pytest.raises(ValueError, match="`correlation_time` is .* must be positive"):
         checked_correlation_time(time)
+
+
+@pytest.mark.parametrize("time", [1e7, 1e300])
+def test_a_correlation_time_of_ages_is_refused(time):
+    backmapper = Backmapper(dipeptide.beads(n_frames=3), dipeptide.untrained())
+    with pytest.raises(ValueError, match="`correlation_time` is .*; give a shorter"):
+        backmapper.sample(correlation_time=time)

@@ -10,6 +10,7 @@ import MDAnalysis as mda
 import numpy as np
 import pytest
 
+from openmm_cgvae._runtime.run_folder import only_run
 from openmm_cgvae.backmapping.backmapper import Backmapper
 from openmm_cgvae.cli import main, make_parser
 from openmm_cgvae.mapping import Mapping
@@ -254,6 +255,14 @@ class TestInfo:
         run("info")
         assert capsys.readouterr().out.split() == pretrained.list_models()
 
+    def test_terminals_are_not_commanded(self, tmp_path, capsys):
+        model = dipeptide.untrained()
+        model.provenance = {"from": "\x9b31m\u202e\x7f"}
+        run("info", save_model(model, tmp_path / "red.cgvae"))
+        said = capsys.readouterr().out
+        assert said.replace("\n", "").isprintable()
+        assert "\\x9b31m" in said
+
     def test_of_no_model(self, refused):
         assert "is 'nonesuch', which is neither a file" in refused("info", "nonesuch")
 
@@ -280,7 +289,7 @@ class TestRefuses:
         said = refused(
             "map", *short, "--mapping", "rezidues", "--output", tmp_path / "a.xtc"
         )
-        assert "is 'rezidues' but must be residues, alpha-carbon" in said
+        assert "is 'rezidues', which names no scheme; give residues, alpha" in said
 
     @pytest.mark.parametrize("verb", ["map", "sample", "relax"])
     def test_formats_that_cannot_be_written(
@@ -315,6 +324,84 @@ class TestRefuses:
         said = refused("train", *nowhere, "--output", tmp_path / "m.cgvae", *words)
         assert sentence in said
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("verb", ["map", "sample", "relax", "report", "train"])
+    def test_an_output_in_place_of_an_input(
+        self, short, bead_files, tmp_path, refused, verb
+    ):
+        atoms, beads = tmp_path / "atoms.xtc", tmp_path / "beads.xtc"
+        shutil.copy(short[3], atoms)
+        shutil.copy(bead_files[3], beads)
+        of_atoms = ("--topology", short[1], "--trajectory", short[3], atoms)
+        over = tmp_path / "link.xtc"
+        over.symlink_to(beads if verb in ("sample", "report") else atoms)
+        words = {
+            "map": (*of_atoms, "--mapping", "residues", "--output"),
+            "sample": (*bead_files, beads, "--frame", "0", "--output"),
+            "relax": (*of_atoms, "--mapping", "residues", "--output"),
+            "report": (bead_files[1], "--trajectory", beads, "--html"),
+            "train": (*of_atoms, "--mapping", "residues", "--output"),
+        }[verb]
+        before = over.read_bytes()
+        said = refused(verb, *words, over)
+        assert f"`{words[-1]}` is '{over}', from which the input is read, and" in said
+        assert over.read_bytes() == before
+
+    def test_two_outputs_of_one_name(self, short, tmp_path, refused):
+        both = ("--output", tmp_path / "a.pdb", "--output-topology", tmp_path / "a.pdb")
+        said = refused("map", *short, "--mapping", "residues", *both)
+        assert "`--output-topology` and `--output` are both" in said
+
+    def test_a_mapping_over_itself(self, short, tmp_path, refused):
+        path = tmp_path / "m.json"
+        words = ("map", *short, "--mapping")
+        run(*words, "residues", "--save-mapping", path)
+        said = refused(*words, path, "--save-mapping", path)
+        assert "`--save-mapping` is" in said
+
+    def test_an_output_that_is_a_folder(self, short, tmp_path, refused):
+        said = refused("map", *short, "--mapping", "residues", "--output", tmp_path)
+        assert "which is a folder; give the name of a file in it" in said
+
+    def test_an_output_of_three_hundred_letters(self, short, tmp_path, refused):
+        path = tmp_path / f"{'a' * 300}.xtc"
+        said = refused("map", *short, "--mapping", "residues", "--output", path)
+        assert "`--output` has a name of 304 letters, 'aaaaaaaa" in said
+
+    @pytest.mark.parametrize("ending", ["pdb", "gro", "psf"])
+    def test_an_empty_file(self, tmp_path, refused, ending):
+        path = tmp_path / f"empty.{ending}"
+        path.touch()
+        said = refused("map", "--topology", path, "--mapping", "residues")
+        assert f"the input '{path}' is empty; give a file with content" in said
+
+    @pytest.mark.parametrize("option", ["--topology", "--mapping"])
+    def test_a_pipe(self, short, tmp_path, refused, option):
+        pipe = tmp_path / "pipe.json"
+        os.mkfifo(pipe)
+        words = {"--topology": short[1], "--mapping": "residues", option: pipe}
+        said = refused("map", *(word for pair in words.items() for word in pair))
+        assert "a folder, a device or a pipe; give a file" in said
+
+    def test_an_output_that_another_run_writes(
+        self, bead_files, model_file, tmp_path, refused
+    ):
+        with only_run(tmp_path / ".a.xtc.parts.lock"):
+            said = refused(
+                *("sample", *bead_files, "--model", model_file),
+                *("--output", tmp_path / "a.xtc"),
+            )
+        assert "`output` is being written by another run" in said
+
+    def test_a_force_field_that_is_no_xml(self, short, tmp_path, refused):
+        path = tmp_path / "ff.xml"
+        path.write_text("eggs\n")
+        said = refused(
+            *("relax", "--topology", short[1], "--mapping", "residues"),
+            *("--forcefield", path, "--output", tmp_path / "relaxed.pdb"),
+        )
+        assert "`forcefield` is" in said
+        assert "name XML files that ship with OpenMM" in said
 
     def test_relaxing_without_bonds(self, tmp_path, refused):
         lines = dipeptide.data_path("alanine-dipeptide.pdb").read_text().splitlines()

@@ -25,6 +25,8 @@ from openmm_cgvae.model.checkpoint import (
     read_header,
     save_model,
 )
+from openmm_cgvae.model.header_checks import check_atoms
+from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.testing.dipeptide import BEADS, untrained
 
 BROKEN = "get the file again"
@@ -339,3 +341,75 @@ def test_missing_and_extra_tensors_are_refused(saved, damaged):
     rewritten(saved, damaged, tensors=bent)
     with pytest.raises(ValueError, match=f"tensor {name} is missing.* or misshapen"):
         load_file(damaged)
+
+
+def star(n_atoms):
+    """Return a molecule of one atom that is bonded to all others."""
+    return {
+        "names": [f"C{atom}" for atom in range(n_atoms)],
+        "atomic_numbers": [6] * n_atoms,
+        "masses": [12.0] * n_atoms,
+        "residue_of_atom": [0] * n_atoms,
+        "residue_names": ["STR"],
+        "residue_ids": [1],
+        "insertion_codes": [""],
+        "chain_ids": ["A"],
+        "bonds": [[0, atom] for atom in range(1, n_atoms)],
+        "stereocentres": [],
+    }
+
+
+def test_a_star_of_many_bonds_is_refused_at_once(saved, damaged):
+    mapping = untrained().mapping.__class__(np.arange(4000) // 10).to_dict()
+    made = {"atom_table": star(4000), "mapping": mapping, "vocabulary": ["6"]}
+    rewritten(saved, damaged, lambda header: header.update(made))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=rf"atom 0 has 3999 bonds.*{BROKEN}"):
+        load_file(damaged)
+    assert tracemalloc.get_traced_memory()[1] < 1e8
+    tracemalloc.stop()
+
+
+def test_more_bonds_than_any_molecule_has_are_refused():
+    table = star(100)
+    # Every atom bonded to the three atoms before it.
+    table["bonds"] = sorted(
+        [atom - step, atom] for atom in range(100) for step in (1, 2, 3) if step <= atom
+    )
+    with pytest.raises(ValueError, match="the 100 atoms have 294 bonds, more than any"):
+        check_atoms(AtomTable.from_dict(table))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("settling_steps", 10**9), ("bead_cutoff", 1e300), ("refinement_steps", 10**6)],
+)
+def test_a_number_beyond_reason_is_refused(saved, damaged, name, value):
+    def ask(header):
+        header["config"].pop("refinement_steps", None)
+        header["config"][name] = value
+
+    rewritten(saved, damaged, ask)
+    with pytest.raises(ValueError, match=rf"but must be .*{BROKEN}"):
+        load_file(damaged)
+
+
+RED = "\x1b[31m"
+
+
+@pytest.mark.parametrize("key", ["names", "residue_names", "chain_ids"])
+def test_a_name_that_commands_a_terminal_is_refused(saved, damaged, key):
+    def paint(header):
+        header["atom_table"][key][0] = RED
+
+    rewritten(saved, damaged, paint)
+    with pytest.raises(ValueError, match=rf"cannot be printed.*{BROKEN}") as raised:
+        load_file(damaged)
+    assert "\x1b" not in str(raised.value)
+
+
+def test_errors_about_a_file_do_not_repeat_its_escapes(saved, damaged):
+    rewritten(saved, damaged, lambda header: header["config"].update({RED: 1}))
+    with pytest.raises(ValueError, match=BROKEN) as raised:
+        load_file(damaged)
+    assert "\x1b" not in str(raised.value)

@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+from openmm_cgvae._runtime.records import rules_of
 from openmm_cgvae.model import ModelConfig
 
 WORDS = (
@@ -108,3 +109,10 @@ def test_names_it_does_not_know_are_refused():
         ValueError, match="`n_chanels` is not an option of ModelConfig; the options are"
     ):
         ModelConfig.from_dict({"n_chanels": 4})
+
+
+@pytest.mark.parametrize("name", sorted(rules_of(ModelConfig)))
+def test_every_number_has_an_upper_bound(name):
+    rule = rules_of(ModelConfig)[name]
+    if rule.kind in (int, float):
+        assert rule.limits.most is not None or rule.limits.below is not None

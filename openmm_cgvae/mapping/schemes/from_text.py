@@ -64,15 +64,30 @@ def from_spec(atoms: "mda.Universe | mda.AtomGroup", text: str) -> Mapping:
     others = plugins.registered(plugins.SCHEMES)
     name, *numbers = text.split(":")
     if name in others and all(number.isdecimal() for number in numbers):
-        made = plugins.load(others[name])(atoms, *(int(number) for number in numbers))
+        made = _made(others[name], atoms, [int(number) for number in numbers])
         return _checked(made, name, atoms)
     raise ValueError(
-        f"`text` is {text!r} but must be residues, alpha-carbon, peptide-units, "
-        "peptide-units:split, martini, martini:2, backbone:N, backbone:N:SEED, "
-        "autograin:N, autograin:N:SEED, "
+        f"`text` is {text!r}, which names no scheme; give residues, alpha-carbon, "
+        "peptide-units, peptide-units:split, martini, martini:2, backbone:N, "
+        "backbone:N:SEED, autograin:N, autograin:N:SEED, "
         f"{''.join(f'{name}, ' for name in others)}"
-        "{CGSmiles} or the path of a .json mapping; give one of them"
+        "{CGSmiles} or the path of a .json mapping"
     )
+
+
+def _made(
+    scheme: plugins.EntryPoint,
+    atoms: "mda.Universe | mda.AtomGroup",
+    numbers: list[int],
+) -> object:
+    """Call a scheme of another package, which must not end the program."""
+    try:
+        return plugins.load(scheme)(atoms, *numbers)
+    except SystemExit as error:
+        raise ValueError(
+            f"`text` names the scheme {scheme.name!r} of another package, which tried "
+            f"to end the program ({error}); ask its authors to mend it"
+        ) from error
 
 
 def _checked(made: object, name: str, atoms: "mda.Universe | mda.AtomGroup") -> Mapping:

@@ -176,7 +176,7 @@ def _create_system(
 def _read_forcefield(names: tuple[str, ...]) -> app.ForceField:
     try:
         return app.ForceField(*names)
-    except ValueError as error:
+    except Exception as error:  # noqa: BLE001 - just this where a file is no XML
         raise ValueError(
             f"`forcefield` is {list(names)} but OpenMM says: {error}; name XML files "
             "that ship with OpenMM or give their paths"

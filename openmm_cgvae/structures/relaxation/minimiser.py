@@ -13,11 +13,12 @@ and OpenMM's own minimiser does the rest. One Context serves all samples.
 
 import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, no_type_check
 
 import numpy as np
 import openmm
 
+from openmm_cgvae._runtime.arguments import checked_count
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.structures.openmm_bridge import (
     find_platform,
@@ -41,6 +42,7 @@ FORCEFIELD_GROUPS = set(range(RESTRAINT_GROUP))
 PLATEAU_ITERATIONS = 10
 
 
+@no_type_check  # wrong values are refused by a message
 @dataclass(frozen=True, kw_only=True)
 class RelaxationSettings:
     """Settings of a restrained relaxation.
@@ -54,7 +56,9 @@ class RelaxationSettings:
     tolerance : float
         Stop when the root mean square force on an atom is lower [kJ/mol/nm].
     max_iterations : int
-        Stop after so many iterations at the latest, in each of the two stages.
+        Stop after so many iterations at the latest, in each of the two stages. Where
+        bonds are constrained, OpenMM minimises in rounds; when the iterations are
+        used up, each further round has one.
     energy_tolerance : float
         Stop when ten iterations lower the energy by less [kJ/mol]; the default is a
         twelfth of kT. 0 leaves `tolerance` to decide alone.
@@ -83,15 +87,18 @@ class RelaxationSettings:
     def __post_init__(self) -> None:
         """Check the fields."""
         for name in ("k", "tolerance", "max_iterations"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < np.inf:
                 raise ValueError(
-                    f"`{name}` is {getattr(self, name)} but must be positive; leave "
-                    "it out to have the default"
+                    f"`{name}` is {getattr(self, name)} but must be positive"
+                    f"{' and finite' if getattr(self, name) > 0 else ''}; leave it out "
+                    "to have the default"
                 )
-        if not self.energy_tolerance >= 0:
+        checked_count("max_iterations", self.max_iterations, "leave it out to have 500")
+        if not 0 <= self.energy_tolerance < np.inf:
             raise ValueError(
-                f"`energy_tolerance` is {self.energy_tolerance} but must be 0 or more; "
-                "give 0 to stop on forces alone"
+                f"`energy_tolerance` is {self.energy_tolerance} but must be 0 or more"
+                f"{' and finite' if self.energy_tolerance > 0 else ''}; give 0 to stop "
+                "on forces alone"
             )
         if self.soft_start not in (True, False, "auto"):
             raise ValueError(
@@ -116,9 +123,10 @@ class Outcome:
 class _Watch(openmm.MinimizationReporter):
     """Count iterations, and stop where the energy no longer falls."""
 
-    def __init__(self, energy_tolerance: float) -> None:
+    def __init__(self, energy_tolerance: float, max_iterations: int) -> None:
         super().__init__()
         self.energy_tolerance = energy_tolerance
+        self.max_iterations = max_iterations
         self.energies: list[float] = []
         self.reached_plateau = False
         self.failed = False
@@ -129,7 +137,7 @@ class _Watch(openmm.MinimizationReporter):
         if len(energies) > PLATEAU_ITERATIONS:
             fall = energies[-1 - PLATEAU_ITERATIONS] - energies[-1]
             self.reached_plateau = 0 <= fall < self.energy_tolerance
-        return self.reached_plateau
+        return self.reached_plateau or len(energies) >= self.max_iterations
 
 
 class BeadRestraint:
@@ -204,7 +212,8 @@ class _Stage:
 
     def minimise(self) -> _Watch:
         """Minimise the energy."""
-        watch = _Watch(self.settings.energy_tolerance)
+        settings = self.settings
+        watch = _Watch(settings.energy_tolerance, settings.max_iterations)
         try:
             openmm.LocalEnergyMinimizer.minimize(
                 self.context,

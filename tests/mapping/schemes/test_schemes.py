@@ -335,7 +335,7 @@ class TestFromSpec:
     )
     def test_anything_else_is_refused(self, dipeptide, text):
         with pytest.raises(
-            ValueError, match=f"`text` is '{text}' but must be residues"
+            ValueError, match=f"`text` is '{text}', which names no scheme; give res"
         ):
             schemes.from_spec(dipeptide, text)
 

@@ -1,3 +1,4 @@
+import copy
 import pickle
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -349,6 +350,10 @@ def test_tables(system, mapping, noisy, capsys) -> None:
         ({"k": 0.0}, "`k` is 0.0 but must be positive"),
         ({"tolerance": -1.0}, "`tolerance` is -1.0 but must be positive"),
         ({"max_iterations": 0}, "`max_iterations` is 0 but must be positive"),
+        ({"max_iterations": 2.5}, "`max_iterations` is 2.5 but must be a whole numb"),
+        ({"k": np.inf}, "`k` is inf but must be positive and finite; leave"),
+        ({"tolerance": np.nan}, "`tolerance` is nan but must be positive"),
+        ({"energy_tolerance": np.inf}, "is inf but must be 0 or more and finite"),
         ({"energy_tolerance": -0.1}, "`energy_tolerance` is -0.1 but must be 0 or"),
         ({"soft_start": "maybe"}, "`soft_start` is 'maybe' but must be True, False"),
     ],
@@ -356,6 +361,19 @@ def test_tables(system, mapping, noisy, capsys) -> None:
 def test_settings_out_of_range(settings: dict, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         RelaxationSettings(**settings)
+
+
+def test_iterations_end_where_bonds_are_constrained(system, mapping, noisy) -> None:
+    constrained = copy.deepcopy(system)
+    (bonds,) = (f for f in system.getForces() if type(f) is openmm.HarmonicBondForce)
+    for bond in range(bonds.getNumBonds()):
+        first, second, length, _ = bonds.getBondParameters(bond)
+        constrained.addConstraint(first, second, length)
+    limits = {"max_iterations": 40, "soft_start": False, "energy_tolerance": 0.0}
+    settings = RelaxationSettings(tolerance=1e-3, **limits)
+    result = minimise_restrained(constrained, noisy(0.1, 2), mapping, settings=settings)
+    n_rounds = 12  # in which OpenMM makes the constraints stiffer
+    assert (result.n_iterations <= 40 + n_rounds).all()
 
 
 def test_bad_calls_get_a_sentence(system, mapping, noisy) -> None:
