@@ -12,6 +12,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
+from openmm_cgvae.mapping import json_format
 from openmm_cgvae.mapping.checks import (
     checked_assignment,
     checked_names,
@@ -19,7 +20,6 @@ from openmm_cgvae.mapping.checks import (
     normalised_weights,
     raw_weights,
 )
-from openmm_cgvae.mapping import json_format
 
 __all__ = ["Mapping"]
 
