@@ -223,6 +223,7 @@ class Backmapper:
                 }
                 for sample in range(decoding.n)
             ],
+            given_beads=np.concatenate([self._source.group.positions, frame.others]),
         )
 
     def run(  # noqa: PLR0913 - the settings of a long run

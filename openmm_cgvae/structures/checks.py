@@ -63,7 +63,10 @@ def check_mapping(mapping: Mapping | None, atom_table: AtomTable) -> None:
 
 
 def checked_beads(
-    bead_positions: Any, mapping: Mapping | None, n_samples: int | None
+    bead_positions: Any,
+    mapping: Mapping | None,
+    n_samples: int | None,
+    name: str = "bead_positions",
 ) -> np.ndarray | None:
     """Return the beads as a read-only array, one set a sample if there are samples.
 
@@ -76,15 +79,15 @@ def checked_beads(
         return None
     if mapping is None:
         raise ValueError(
-            "`bead_positions` were given without `mapping`, which says what the beads "
+            f"`{name}` were given without `mapping`, which says what the beads "
             "are; give both or neither"
         )
     shape = (mapping.n_beads, 3)
     if n_samples is None:
-        return checked_array("bead_positions", bead_positions, shape)
+        return checked_array(name, bead_positions, shape)
     if np.ndim(bead_positions) == len(shape):
         bead_positions = np.broadcast_to(bead_positions, (n_samples, *shape))
-    return checked_array("bead_positions", bead_positions, (n_samples, *shape))
+    return checked_array(name, bead_positions, (n_samples, *shape))
 
 
 def checked_box(box: Any, n_samples: int | None) -> np.ndarray | None:

@@ -55,6 +55,8 @@ class AtomisticEnsemble(Exportable, Sequence[AtomisticState]):
         Unit cell as MDAnalysis has it [Å, degrees]; zeros mean none.
     info : sequence of mappings, optional
         Where each sample comes from: frame, time [ps], seed, sample, ...
+    given_beads : array_like, shape (n_samples, n_beads, 3), optional
+        The beads as the user has them [Å], cut by the box perhaps, for `report`.
 
     Attributes
     ----------
@@ -92,6 +94,7 @@ class AtomisticEnsemble(Exportable, Sequence[AtomisticState]):
         bead_positions: Any = None,
         box: Any = None,
         info: Sequence[MappingABC[str, Any]] | None = None,
+        given_beads: Any = None,
     ) -> None:
         self.atom_table = atom_table
         self.mapping = mapping
@@ -101,6 +104,9 @@ class AtomisticEnsemble(Exportable, Sequence[AtomisticState]):
         n_samples = len(self.positions_angstrom)
         check_mapping(mapping, atom_table)
         self.bead_positions = checked_beads(bead_positions, mapping, n_samples)
+        self.given_beads = checked_beads(
+            given_beads, mapping, n_samples, name="given_beads"
+        )
         self.box = checked_box(box, n_samples)
         self.info = tuple({} for _ in range(n_samples)) if info is None else tuple(info)
         if len(self.info) != n_samples:
@@ -118,6 +124,7 @@ class AtomisticEnsemble(Exportable, Sequence[AtomisticState]):
             self.bead_positions,
             self.box,
             self.info,
+            self.given_beads,
         )
 
     def __repr__(self) -> str:
@@ -146,7 +153,12 @@ class AtomisticEnsemble(Exportable, Sequence[AtomisticState]):
         )
         if chosen.ndim == 0:
             return AtomisticState(*parts, self.info[int(chosen)])
-        return AtomisticEnsemble(*parts, [self.info[sample] for sample in chosen])
+        given = self.given_beads
+        return AtomisticEnsemble(
+            *parts,
+            [self.info[sample] for sample in chosen],
+            None if given is None else given[index],
+        )
 
     def relax(  # noqa: PLR0913 - the settings of a relaxation
         self,
@@ -245,6 +257,7 @@ class AtomisticEnsemble(Exportable, Sequence[AtomisticState]):
             self.bead_positions,
             self.box,
             self.info,
+            self.given_beads,
         )
         return Relaxation(**vars(minimisation), ensemble=relaxed)
 
@@ -284,6 +297,7 @@ class AtomisticEnsemble(Exportable, Sequence[AtomisticState]):
             self.bead_positions,
             np.array(frames, dtype=np.int64),
             self.box,
+            self.given_beads,
         )
 
     def _as_samples(self) -> tuple[np.ndarray, np.ndarray | None]:

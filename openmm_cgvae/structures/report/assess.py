@@ -1,13 +1,22 @@
 """Assess structures by the molecule they should be of."""
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from openmm_cgvae import metrics
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.mapping.replicas import part_of
 from openmm_cgvae.molecules import CARBON, AtomTable
-from openmm_cgvae.structures.report.report import (
+from openmm_cgvae.structures.report.fault_finder import (
+    BOND,
+    CIS,
     CIS_BELOW,
+    FAR,
+    FaultFinder,
+    images_of_each,
+)
+from openmm_cgvae.structures.report.report import (
     CLASH_DISTANCE,
     CONTACT_DISTANCE,
     UNKNOWN_FRAME,
@@ -15,6 +24,8 @@ from openmm_cgvae.structures.report.report import (
 )
 
 __all__ = ["make_report"]
+
+_IN_PLACE = 0.5  # [Å]; images are farther from each other
 
 
 def make_report(
@@ -24,6 +35,7 @@ def make_report(
     bead_positions: np.ndarray | None = None,
     frames: np.ndarray | None = None,
     boxes: np.ndarray | None = None,
+    given_beads: np.ndarray | None = None,
 ) -> Report:
     """Assess structures by the molecule they should be of.
 
@@ -42,6 +54,9 @@ def make_report(
         The frame each sample was made for.
     boxes : ndarray, shape (n_samples, 6), optional
         Unit cells [Å, degrees]; what is close in another image is close.
+    given_beads : ndarray, shape (n_beads, 3) or (n_samples, n_beads, 3), optional
+        The beads as the user has them [Å], in whatever image. Those of the samples
+        have to be at an image of them, and no whole chain in another.
 
     Returns
     -------
@@ -81,10 +96,12 @@ def make_report(
             f"`boxes` has shape {np.shape(boxes)} but must be ({len(positions)}, 6); "
             "give the box of each sample"
         )
-    residual = _bead_residual(positions, mapping, bead_positions)
+    beads = _all_beads("bead_positions", bead_positions, mapping, len(positions))
+    given = _all_beads("given_beads", given_beads, mapping, len(positions))
     # Infinities would warn in differences; nan compares as wrong without a word.
     positions = np.where(np.isfinite(positions), positions, np.nan)
     is_finite = np.isfinite(positions).all(axis=(1, 2))
+    kept = _beads_kept(atom_table, positions, mapping, beads, given, boxes)
     molecule = atom_table.describe()
     is_atom = atom_table.atomic_numbers > 0
     if not is_atom.all():
@@ -99,7 +116,7 @@ def make_report(
             positions, atom_table.rings, atom_table.bonds, boxes
         ),
         "ring_out_of_plane": _ring_out_of_plane(atom_table, positions),
-        "bead_residual": residual,
+        **kept,
     }
     for column in columns.values():
         column.setflags(write=False)
@@ -118,26 +135,83 @@ def _as_frames(frames: np.ndarray | None, n_samples: int) -> np.ndarray:
     return frames.astype(np.int64)
 
 
-def _bead_residual(
-    positions: np.ndarray, mapping: Mapping | None, bead_positions: np.ndarray | None
-) -> np.ndarray:
-    if bead_positions is None:
-        return np.full(len(positions), np.nan)
+def _all_beads(
+    name: str, beads: np.ndarray | None, mapping: Mapping | None, n_samples: int
+) -> np.ndarray | None:
+    """Return beads with an axis of samples, of length 1 if one set serves all."""
+    if beads is None:
+        return None
     if mapping is None:
         raise ValueError(
-            "`bead_positions` came without `mapping`; give the mapping that makes "
-            "beads of the atoms"
+            f"`{name}` came without `mapping`; give the mapping that makes beads of "
+            "the atoms"
         )
-    beads = np.asarray(bead_positions, dtype=np.float64)
-    expected = (len(positions), mapping.n_beads, 3)
+    beads = np.asarray(beads, dtype=np.float64)
+    expected = (n_samples, mapping.n_beads, 3)
     if beads.shape not in (expected, expected[1:]):
         raise ValueError(
-            f"`bead_positions` has shape {beads.shape} but must be {expected} or "
+            f"`{name}` has shape {beads.shape} but must be {expected} or "
             f"{expected[1:]}; give the beads of each sample, or one set for all"
         )
-    with np.errstate(invalid="ignore"):
-        distance = np.linalg.norm(mapping.project(positions) - beads, axis=-1)
-    return np.where(np.isnan(distance), np.inf, distance).max(axis=-1)
+    return beads.reshape(-1, *expected[1:])
+
+
+def _beads_kept(
+    atom_table: AtomTable,
+    positions: np.ndarray,
+    mapping: Mapping | None,
+    beads: np.ndarray | None,
+    given: np.ndarray | None,
+    boxes: np.ndarray | None,
+) -> dict[str, np.ndarray]:
+    """Compute how far beads are from where they should be, and what is amiss there."""
+    n_samples = len(positions)
+    faults = FaultFinder(atom_table, mapping).find(positions, beads, boxes)
+    unknown = np.full(n_samples, np.nan)
+    columns = {
+        "n_wrong_bonds": faults.count_of(BOND, n_samples),
+        "n_unexpected_cis_amides": faults.count_of(CIS, n_samples),
+        "n_far_atoms": unknown if beads is None else faults.count_of(FAR, n_samples),
+        "n_displaced_chains": unknown.copy(),
+        "bead_residual": unknown.copy(),
+    }
+    if mapping is None or (beads is None and given is None):
+        return columns
+    made = mapping.project(positions)
+    distances = [
+        np.linalg.norm(images_of_each(made - wanted, boxes), axis=-1).max(axis=-1)
+        for wanted in (beads, given)
+        if wanted is not None
+    ]
+    columns["bead_residual"] = np.nan_to_num(np.max(distances, axis=0), nan=np.inf)
+    if given is not None:
+        columns["n_displaced_chains"] = _displaced_chains(
+            atom_table, mapping, made - given, boxes
+        )
+    return columns
+
+
+def _displaced_chains(
+    atom_table: AtomTable,
+    mapping: Mapping,
+    gaps: np.ndarray,
+    boxes: np.ndarray | None,
+) -> np.ndarray:
+    """Count the chains, joined by bonds, of which no bead is in its own image."""
+    n_atoms = atom_table.n_atoms
+    graph = coo_array(
+        (np.ones(len(atom_table.bonds)), atom_table.bonds.T), shape=(n_atoms, n_atoms)
+    )
+    n_chains, chain_of_atom = connected_components(graph, directed=False)
+    chain_of_bead = np.zeros(mapping.n_beads, dtype=np.int64)
+    chain_of_bead[mapping.bead_of_atom] = chain_of_atom
+    in_place = np.linalg.norm(gaps - images_of_each(gaps, boxes), axis=-1) < _IN_PLACE
+    with_beads = np.unique(chain_of_bead)
+    counts = [
+        np.bincount(chain_of_bead[row], minlength=n_chains)[with_beads]
+        for row in in_place
+    ]
+    return np.sum(np.reshape(counts, (-1, len(with_beads))) == 0, axis=1)
 
 
 def _bonds(

@@ -10,12 +10,12 @@ import numpy as np
 
 from openmm_cgvae._runtime.atomic_files import written_whole
 from openmm_cgvae._runtime.deprecations import warn_of_old_name
+from openmm_cgvae.structures.report.fault_finder import LARGEST_TWIST
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "CIS_BELOW",
     "CLASH_DISTANCE",
     "CONTACT_DISTANCE",
     "UNKNOWN_FRAME",
@@ -24,8 +24,6 @@ __all__ = [
 
 CLASH_DISTANCE = 1.2  # [Å]: atoms on top of each other
 CONTACT_DISTANCE = 2.0  # [Å]: closer than any contact but a hydrogen bond
-CIS_BELOW = 90.0  # [deg]
-LARGEST_TWIST = 60.0  # [deg]; peptides simulated at 300-340 K stay below 51
 FLAT_RING = 0.15  # [Å], root mean square; the same peptides stay below 0.11
 UNKNOWN_FRAME = -1  # where nothing is known of the frame
 BEAD_TOLERANCE = 0.05  # [Å]: decoding is exact, restrained relaxation this good
@@ -46,12 +44,16 @@ _CHECKS = (
     _Check("lambda_heavy_2022", 0.0, "bonds of heavy atoms, 2022 radii", "lambda"),
     _Check("lambda_rdkit", 0.0, "bonds of all atoms, RDKit radii", "lambda"),
     _Check("lambda_heavy_rdkit", 0.0, "bonds of heavy atoms, RDKit radii", "lambda"),
+    _Check("n_wrong_bonds", 0.0, "bond lengths, by elements", "wrong"),
     _Check("n_wrong_stereocentres", 0.0, "chirality of stereocentres", "wrong"),
     _Check("amide_twist", LARGEST_TWIST, "amides flat", "deg off"),
+    _Check("n_unexpected_cis_amides", 0.0, "no cis amide but of proline", "cis"),
     _Check("n_clashes", 0.0, f"no clash below {CLASH_DISTANCE} Å", "clashes"),
     _Check("ring_out_of_plane", FLAT_RING, "aromatic rings flat", "Å off"),
     _Check("n_pierced_rings", 0.0, "no ring pierced by a bond", "pierced"),
     _Check("bead_residual", BEAD_TOLERANCE, "beads kept", "Å off"),
+    _Check("n_displaced_chains", 0.0, "chains in the image of their beads", "not"),
+    _Check("n_far_atoms", 0.0, "atoms near their beads", "far"),
 )
 _OLD_COLUMNS = {"n_threaded_rings": "n_pierced_rings"}
 _NOT_IN_ALL = ("lambda_rdkit", "lambda_heavy_rdkit")  # the 2022 radii are stricter
@@ -81,15 +83,21 @@ class Report:
         difference to the topology's bonds over their number, with the radii behind
         the paper's numbers (nan for elements they lack) and with RDKit's;
         ``valid_2022`` ... ``valid_heavy_rdkit``: whether that is zero;
-        ``n_wrong_stereocentres``; ``n_cis_amides`` (omega nearer to 0 than to 180
-        degrees: right for some molecules, so counted but no check);
+        ``n_wrong_bonds``: bonds shorter than 0.7 or longer than 1.3 times the sum of
+        RDKit's covalent radii; ``n_wrong_stereocentres``; ``n_cis_amides`` (omega
+        nearer to 0 than to 180 degrees: right for some molecules, so counted but no
+        check); ``n_unexpected_cis_amides``: those of a nitrogen with one carbon
+        besides, as before all amino acids but proline, and in no small ring;
         ``amide_twist``: the most any amide is from planar [deg];
         ``n_clashes`` (below 1.2 Å) and ``n_contacts`` (below 2.0 Å) of pairs more
         than three bonds apart, in all images if there is a box;
         ``n_pierced_rings``: rings of up to eight atoms with a bond of other atoms
         through them; ``ring_out_of_plane``: root mean square distance of
         the worst aromatic ring's atoms from its plane [Å]; ``bead_residual``: the
-        furthest a bead is from where it was asked to be [Å]. What the molecule has
+        furthest a bead is from where it was asked to be, by the nearest image in a
+        box [Å]; ``n_displaced_chains``: chains in another image than all of the beads
+        they were given; ``n_far_atoms``: atoms farther from their bead than a
+        stretched chain of all its heavy atoms would be. What the molecule has
         none of is zero if counted, nan if measured.
     """
 

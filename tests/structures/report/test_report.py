@@ -12,7 +12,7 @@ from rdkit.Chem import AllChem
 
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.mapping.replicas import repeat
-from openmm_cgvae.metrics import count_pierced_rings
+from openmm_cgvae.metrics import count_pierced_rings, dihedral_angles
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.structures.report import Report, make_report
 
@@ -405,3 +405,104 @@ def test_memory_of_a_report_grows_with_the_number_of_atoms():
     peak(10)  # imports
     assert peak(1200) < 5 * peak(300)
     assert peak(1200) < 1200 * table.n_atoms * 3000  # bytes an atom
+
+
+@pytest.mark.parametrize("length", [0.01, 0.9, 2.3, 3.7])
+def test_a_bond_of_wrong_length_is_counted(molecule, length):
+    table, positions = molecule
+    methyl = [0, *(a for a in table.neighbours[0] if a != 1)]
+    arm = positions[0] - positions[1]
+    moved = positions.copy()
+    moved[methyl] += arm * (length / np.linalg.norm(arm) - 1)
+    report, row = one_row(table, moved)
+    assert row["n_wrong_bonds"] == 1
+    assert "n_wrong_bonds" in failed(report)
+    assert not report.is_good.any()
+
+
+def test_a_cis_amide_is_unexpected_but_before_a_second_carbon(molecule):
+    table, positions = molecule
+    acetyl = [0, 2, *(a for a in table.neighbours[0] if a != 1)]
+    cis, row = one_row(table, rotated(positions, 3, 1, acetyl, 180))
+    assert row["n_unexpected_cis_amides"] == 1
+    assert "n_unexpected_cis_amides" in failed(cis)
+
+
+@pytest.mark.parametrize(
+    ("smiles", "n_cis", "n_unexpected"),
+    [
+        ("CC(=O)N1CCCC1", 1, 0),  # as proline: right in some, so only counted
+        ("O=C1CCCN1", 1, 0),  # a lactam cannot be trans
+    ],
+)
+def test_amides_that_are_rightly_cis_are_no_fault(smiles, n_cis, n_unexpected):
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    AllChem.EmbedMolecule(mol, randomSeed=7)
+    bonds = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in mol.GetBonds()]
+    n_atoms = mol.GetNumAtoms()
+    table = AtomTable(
+        names=tuple(f"{a.GetSymbol()}{a.GetIdx()}" for a in mol.GetAtoms()),
+        atomic_numbers=np.array([a.GetAtomicNum() for a in mol.GetAtoms()]),
+        masses=np.array([a.GetMass() for a in mol.GetAtoms()]),
+        residue_of_atom=np.zeros(n_atoms, dtype=int),
+        residue_names=("LIG",),
+        residue_ids=(1,),
+        insertion_codes=("",),
+        chain_ids=("A",),
+        bonds=np.unique(np.sort(bonds, axis=1), axis=0),
+        stereocentres=np.empty((0, 4), dtype=int),
+    )
+    positions = mol.GetConformer().GetPositions()
+    omega = np.abs(dihedral_angles(positions, table.amides))[0]
+    row = one_row(table, positions)[1]
+    assert row["n_cis_amides"] == (n_cis if omega < 90 else 0)
+    assert row["n_unexpected_cis_amides"] == n_unexpected
+
+
+def two_chains():
+    """Two molecules side by side, a bead for each half of them."""
+    table, positions = ring_and_bond(np.array([4.0, 0.0, 3.0]), [0, 0, 1])
+    mapping = Mapping([0, 0, 0, 1, 1, 1, 2, 2])
+    return table, positions, mapping
+
+
+def test_a_chain_in_another_image_than_its_beads_is_displaced():
+    table, positions, mapping = two_chains()
+    box = np.array([[30.0, 40, 50, 70, 80, 95]])
+    vectors = triclinic_vectors(box[0]).astype(float)
+    beads = mapping.project(positions)
+    moved = positions.copy()
+    moved[6:] += vectors[1]
+    options = {"mapping": mapping, "boxes": box, "given_beads": beads}
+    right, row = one_row(table, positions, **options)
+    assert row["n_displaced_chains"] == 0
+    assert not {"n_displaced_chains", "bead_residual"} & failed(right)
+    wrong, row = one_row(table, moved, **options)
+    assert row["n_displaced_chains"] == 1
+    assert row["bead_residual"] == pytest.approx(0.0, abs=1e-3)
+    assert "n_displaced_chains" in failed(wrong)
+
+
+def test_a_chain_that_the_box_cuts_is_not_displaced():
+    table, positions, mapping = two_chains()
+    box = np.array([[30.0, 40, 50, 90, 90, 90]])
+    given = mapping.project(positions)
+    given[1] += [30.0, -40.0, 0.0]  # half of the ring, as a wrapped trajectory has it
+    options = {"mapping": mapping, "boxes": box, "given_beads": given}
+    row = one_row(table, positions, **options)[1]
+    assert row["n_displaced_chains"] == 0
+    assert row["bead_residual"] == pytest.approx(0.0, abs=1e-3)
+    given[1] += [0.0, 0.0, 1.0]
+    row = one_row(table, positions, **options)[1]
+    assert row["bead_residual"] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_an_atom_far_from_its_bead_is_counted(molecule):
+    table, positions = molecule
+    mapping = Mapping(np.zeros(table.n_atoms, dtype=int))
+    beads = mapping.project(positions)
+    flung = positions.copy()
+    flung[7] += [0.0, 60.0, 0.0]
+    report, row = one_row(table, flung, mapping=mapping, bead_positions=beads)
+    assert row["n_far_atoms"] == 1
+    assert {"n_far_atoms", "n_wrong_bonds"} <= failed(report)
