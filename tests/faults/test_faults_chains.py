@@ -53,3 +53,54 @@ def test_a1_chains_stay_in_the_image_of_their_beads():
     assert off < 1e-3
     assert made.report().columns["n_clashes"][0] == 0
     print(f"A1 two helices in a box of 110 Å: beads {off:.1e} Å off, no clashes")  # noqa: T201
+
+
+def strands(n_strands, apart=4.8):
+    """Make strands of a fibril, each going back beside the one before."""
+    x, z = 3.3 * np.arange(7), 0.9 * (-1.0) ** np.arange(7)
+    return [
+        np.column_stack([x[:: -1 if s % 2 else 1], np.full(7, apart * s), z])
+        for s in range(n_strands)
+    ]
+
+
+def test_a2_separate_peptides_stay_separate():
+    sequence = ["LYS", "LEU", "VAL", "PHE", "PHE", "ALA", "GLU"]
+    for resids in (list(range(1, 57)), list(range(1, 8)) * 8):
+        beads = alpha_carbons(strands(8), sequence, resids=resids)
+        backmapper = Backmapper(beads)
+        n_chains = backmapper.atom_table.names.count("OXT")
+        assert n_chains == 8
+        assert any("broken" in note for note in backmapper.notes)
+        print(f"A2 strands 4.8 Å apart: {n_chains} chains; {backmapper.notes[-1]}")  # noqa: T201
+
+
+def test_a2_bonds_part_and_join():
+    sequence = ["LYS", "LEU", "VAL", "PHE", "PHE", "ALA", "GLU"]
+    beads = alpha_carbons(strands(8, apart=3.8), sequence)
+    beads.add_TopologyAttr("bonds", [(i, i + 1) for i in range(55) if (i + 1) % 7])
+    n_chains = Backmapper(beads).atom_table.names.count("OXT")
+    assert n_chains == 8
+    print(f"A2 strands whose ends are 3.8 Å apart, with bonds: {n_chains} chains")  # noqa: T201
+
+
+def test_a8_a_cyclic_peptide_is_closed():
+    turn = 2 * np.pi * np.arange(10) / 10
+    radius = 3.8 / (2 * np.sin(np.pi / 10))
+    wave = 0.4 * (-1.0) ** np.arange(10)
+    ring = np.column_stack([radius * np.cos(turn), radius * np.sin(turn), wave])
+    beads = alpha_carbons([ring], ["GLY", "ALA"])
+    beads.add_TopologyAttr("bonds", [(i, (i + 1) % 10) for i in range(10)])
+    ensemble = Backmapper(beads).sample(n=4, seed=1)
+    table = ensemble.atom_table
+    relaxed = ensemble.relax("amber14-all.xml", progress=False).ensemble
+    names = np.array(table.names)
+    first = int(np.flatnonzero(names == "N")[0])
+    last = int(np.flatnonzero(names == "C")[-1])
+    assert [first, last] in table.bonds.tolist()
+    lengths = np.linalg.norm(
+        relaxed.positions_angstrom[:, first] - relaxed.positions_angstrom[:, last],
+        axis=1,
+    )
+    assert np.abs(lengths - 1.34).max() < 0.1
+    print(f"A8 a ring of ten residues: its last bond is {lengths.max():.2f} Å long")  # noqa: T201

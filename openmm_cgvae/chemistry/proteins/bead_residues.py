@@ -38,7 +38,7 @@ class BeadResidues:
     ids, insertion_codes, chain_ids : tuple, one per residue
         Numbers, insertion codes and chains.
     segments : ndarray of int, shape (n_residues,)
-        Equal where both the segment and the chain are.
+        Equal where the segment, the chain and the molecule (of a TPR) are.
     is_alternate : ndarray of bool, shape (n_beads,)
         Whether a bead of a protein is left out as an alternate location.
     """
@@ -138,7 +138,8 @@ def read_residues(
     chains = attribute_or(atoms, "chainIDs", "")
     segids = attribute_or(atoms, "segids", "")
     chain_ids = [str(c or s) for c, s in zip(chains, segids, strict=True)]
-    keys = list(zip(atoms.segindices.tolist(), chain_ids, strict=True))
+    molecules = attribute_or(atoms, "molnums", 0)
+    keys = list(zip(atoms.segindices.tolist(), chain_ids, molecules, strict=True))
     rank = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     codes = attribute_or(atoms, "icodes", "")
     resids = atoms.resids

@@ -1,8 +1,10 @@
 """Chains of a protein: where they begin and end."""
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import compress
-from string import ascii_uppercase
+from itertools import compress, count, product
+from string import ascii_lowercase, ascii_uppercase, digits
 
 import MDAnalysis as mda
 import numpy as np
@@ -12,12 +14,14 @@ from openmm_cgvae.chemistry.proteins.bead_residues import (
     has_positions,
     shortlist,
 )
-from openmm_cgvae.chemistry.proteins.residue_templates import CAPS_AFTER, CAPS_BEFORE
+from openmm_cgvae.chemistry.proteins.chain_breaks import (
+    REACH,
+    BackboneBonds,
+    find_breaks,
+)
 from openmm_cgvae.molecules.periodic_box import nearest_images
 
 __all__ = [
-    "FAR",
-    "REACH",
     "Chains",
     "distances_between",
     "distinct_chain_ids",
@@ -27,11 +31,7 @@ __all__ = [
     "without_lone_residues",
 ]
 
-# The farthest that the first beads of bonded residues can be apart [Å].
-REACH = {"alpha-carbon": 4.6, "residue": 8.5, "martini2": 5.0, "martini3": 5.0}
 BOND = 3.8  # of alpha carbons, if trans
-# Residues with consecutive numbers are only taken apart where no bond could be.
-FAR = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +42,8 @@ class Chains:
     ----------
     is_joined : ndarray of bool, shape (n_residues,)
         Whether a residue has a peptide bond to the next.
+    rings : ndarray of int, shape (n_rings, 2)
+        Last and first residue of each chain whose ends have a peptide bond.
     chain_ids : tuple of str, one per residue
         Chains, told apart where they had one name.
     notes : tuple of str
@@ -49,8 +51,23 @@ class Chains:
     """
 
     is_joined: np.ndarray
+    rings: np.ndarray
     chain_ids: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def has_next(self) -> np.ndarray:
+        """Whether each residue has a peptide bond to one after it, in a ring too."""
+        has_next = self.is_joined.copy()
+        has_next[self.rings[:, 0]] = True
+        return has_next
+
+    @property
+    def has_previous(self) -> np.ndarray:
+        """Whether each residue has a peptide bond to one before it, in a ring too."""
+        has_previous = np.append([False], self.is_joined[:-1])
+        has_previous[self.rings[:, 1]] = True
+        return has_previous
 
 
 def find_chains(residues: BeadResidues, backbone: np.ndarray, family: str) -> Chains:
@@ -68,44 +85,62 @@ def find_chains(residues: BeadResidues, backbone: np.ndarray, family: str) -> Ch
     Returns
     -------
     Chains
-        Chains end where the segment or chain changes, at caps, where numbers fall or
-        jump and the beads are too far apart for a peptide bond, and where they are
-        twice as far. Beads that have a bond are joined.
+        What is known best tells where chains end, see `find_breaks`. A chain whose
+        last residue has a bond to its first is a ring.
     """
-    numbers = np.array(residues.ids)
-    steps = np.diff(numbers)
-    variants = [known.variant for known in residues.names]
-    is_other = np.diff(residues.segments) != 0
-    is_other |= np.array([v in CAPS_AFTER for v in variants[:-1]], dtype=bool)
-    is_other |= np.array([v in CAPS_BEFORE for v in variants[1:]], dtype=bool)
     where = positions_of(residues.atoms, backbone)
-    distances = np.zeros(len(steps))
+    distances = np.zeros(residues.n_residues - 1)
     if where is not None:
-        distances = distances_between(where[:-1], where[1:], residues.atoms.dimensions)
-    reach = REACH[family]
-    is_odd = ~np.isin(steps, (0, 1))
-    is_gap = ~is_other & (distances > np.where(is_odd, reach, FAR * reach))
-    is_gap &= ~_are_bonded(residues.atoms, backbone)
-    is_joined = np.append(~(is_other | is_gap), [False])
-    notes = _gap_notes(residues, np.flatnonzero(is_gap).tolist(), distances)
+        box = residues.atoms.dimensions
+        distances = distances_between(where[:-1], where[1:], box)
+    bonds = BackboneBonds.of(residues, backbone)
+    breaks = find_breaks(residues, bonds, distances, family)
+    is_joined = np.append(~breaks.is_end, [False])
+    rings, notes = _find_rings(residues, bonds, is_joined, where, family)
+    notes = [*breaks.notes, *notes]
     if where is None:
         notes.append("`beads` has no positions, so gaps in chains were not looked for")
     if family == "alpha-carbon":
         notes += _length_notes(distances[is_joined[:-1]])
-    return Chains(is_joined, distinct_chain_ids(residues, is_joined), tuple(notes))
+    chain_ids = distinct_chain_ids(residues, is_joined)
+    return Chains(is_joined, rings, chain_ids, tuple(notes))
 
 
-def _gap_notes(
-    residues: BeadResidues, gaps: list[int], distances: np.ndarray
-) -> list[str]:
-    notes = [
-        f"the chain is broken between {residues.label(i)} and {residues.label(i + 1)}, "
-        f"which are {distances[i]:.1f} A apart; the two ends are charged"
-        for i in gaps[:3]
-    ]
-    if len(gaps) > 3:
-        notes.append(f"the chain is broken in {len(gaps) - 3} more places")
-    return notes
+def _find_rings(
+    residues: BeadResidues,
+    bonds: BackboneBonds,
+    is_joined: np.ndarray,
+    where: np.ndarray | None,
+    family: str,
+) -> tuple[np.ndarray, list[str]]:
+    """Find chains that are closed by a bond from the last residue to the first.
+
+    An elastic network has such bonds too, but others besides, or longer ones.
+    """
+    n_bonds = Counter(residue for pair in bonds.pairs for residue in pair)
+    lasts = np.flatnonzero(~is_joined)
+    firsts = np.append([0], lasts[:-1] + 1)
+    rings: list[tuple[int, int]] = []
+    notes = []
+    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+        if last - first < 2 or (first, last) not in bonds.pairs:
+            continue
+        pair = f"{residues.label(last)} and {residues.label(first)}"
+        is_near = where is None or (
+            distances_between(where[[last]], where[[first]], residues.atoms.dimensions)[
+                0
+            ]
+            < REACH[family]
+        )
+        if is_near and n_bonds[first] == n_bonds[last] == 2:
+            rings.append((last, first))
+            notes.append(f"{pair} are bonded, so that their chain is a ring")
+        elif is_near:
+            notes.append(
+                f"{pair} are ends of a chain, though the topology has a bond between "
+                "them, as it has to other beads"
+            )
+    return np.array(rings, dtype=np.int64).reshape(-1, 2), notes
 
 
 def _length_notes(distances: np.ndarray) -> list[str]:
@@ -124,17 +159,6 @@ def positions_of(atoms: "mda.AtomGroup", which: np.ndarray) -> np.ndarray | None
     if not has_positions(atoms):
         return None
     return np.asarray(atoms.positions[which], dtype=np.float64)
-
-
-def _are_bonded(atoms: "mda.AtomGroup", which: np.ndarray) -> np.ndarray:
-    """Find the beads that have a bond to the next, as far as the universe knows."""
-    if not hasattr(atoms.universe, "bonds"):
-        return np.zeros(len(which) - 1, dtype=bool)
-    known = set(map(tuple, np.sort(atoms.universe.bonds.indices, axis=1).tolist()))
-    pairs = np.sort(np.stack([which[:-1], which[1:]], axis=1), axis=1)
-    return np.array(
-        [tuple(pair) in known for pair in atoms.indices[pairs].tolist()], dtype=bool
-    )
 
 
 def without_lone_residues(
@@ -161,8 +185,10 @@ def without_lone_residues(
             "there is no force field for free amino acids"
         )
     note = f"{labels} is bonded to no other residue and left out"
+    rank = np.cumsum(is_bonded) - 1
     kept = Chains(
         chains.is_joined[is_bonded],
+        rank[chains.rings],
         tuple(compress(chains.chain_ids, is_bonded)),
         (*chains.notes, note),
     )
@@ -186,17 +212,26 @@ def distinct_chain_ids(
 ) -> tuple[str, ...]:
     """Return the chain of every residue, so that chains of one name differ.
 
-    Where numbers fall behind an end, another chain begins: it gets a letter that is
-    free. A gap is within a chain, as in the PDB.
+    Where numbers fall or go on behind an end, another chain begins: it gets letters
+    that are free. Where they jump, a part of the chain is missing, as in the PDB.
     """
     is_start = np.diff(residues.segments) != 0
-    is_start |= ~is_joined[:-1] & (np.diff(residues.ids) < 0)
-    letters = iter(sorted(set(ascii_uppercase) - set(residues.chain_ids)))
+    is_start |= ~is_joined[:-1] & (np.diff(residues.ids) <= 1)
+    letters = _free_letters(set(residues.chain_ids))
     seen: set[str] = set()
     names: list[str] = []
     for residue, name in enumerate(residues.chain_ids):
         if residue == 0 or is_start[residue - 1]:
-            current = next(letters, name) if name in seen else name
+            current = next(letters) if name in seen else name
             seen.add(name)
         names.append(current)
     return tuple(names)
+
+
+def _free_letters(taken: set[str]) -> Iterator[str]:
+    """Yield chain identifiers that are free, of one character as long as there are."""
+    characters = ascii_uppercase + ascii_lowercase + digits
+    for length in count(1):
+        for letters in product(characters, repeat=length):
+            if (name := "".join(letters)) not in taken:
+                yield name

@@ -6,7 +6,11 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from openmm_cgvae.chemistry.proteins.chains import distances_between, vectors_between
+from openmm_cgvae.chemistry.proteins.chains import (
+    Chains,
+    distances_between,
+    vectors_between,
+)
 
 __all__ = ["beta_carbons", "checked_pairs", "near_pairs"]
 
@@ -31,7 +35,7 @@ NEARER = 1.8
 def near_pairs(
     where: np.ndarray,
     cysteines: np.ndarray,
-    is_joined: np.ndarray,
+    chains: Chains,
     family: str,
     box: np.ndarray | None,
 ) -> np.ndarray:
@@ -43,8 +47,8 @@ def near_pairs(
         The bead of each residue that tells [Å].
     cysteines : ndarray of int, shape (n_cysteines,)
         Numbers of the residues; neighbours in the sequence are not bonded.
-    is_joined : ndarray of bool, shape (n_residues,)
-        Whether a residue is bonded to the next.
+    chains : Chains
+        Which residues are joined.
     family : str
         Family of the beads.
     box : ndarray, shape (6,), or None
@@ -58,12 +62,14 @@ def near_pairs(
     one, other = np.triu_indices(len(cysteines), k=1)
     pairs = np.stack([cysteines[one], cysteines[other]], axis=1)
     pairs = pairs[pairs[:, 1] - pairs[:, 0] > 1]
+    closing = set(map(tuple, chains.rings[:, ::-1].tolist()))
+    pairs = pairs[[tuple(pair) not in closing for pair in pairs.tolist()]]
     first, second = pairs.T
     distances = distances_between(where[first], where[second], box)
     is_near = np.ones(len(pairs), dtype=bool)
     if family == "alpha-carbon":
         is_near = _is_between(distances, ALPHA_CARBONS)
-        beta = beta_carbons(where, is_joined, box)
+        beta = beta_carbons(where, chains.is_joined, box)
         between = distances_between(beta[first], beta[second], box)
         distances = np.where(np.isnan(between), distances - NEARER, between)
     is_near &= _is_between(distances, DISTANCES[family])

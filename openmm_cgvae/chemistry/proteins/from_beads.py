@@ -96,11 +96,9 @@ def protein_from_beads(
     variants, named = choose_variants(residues, protonation)
     telling = positions_of(residues.atoms, _telling(residues, order, "SC1"))
     pairs, bridged = find_bridges(
-        residues, variants, telling, chains.is_joined, family, disulfides
+        residues, variants, telling, chains, family, disulfides
     )
-    templates, ended = with_bridges_and_ends(
-        residues, variants, pairs, chains.is_joined
-    )
+    templates, ended = with_bridges_and_ends(residues, variants, pairs, chains)
     atom_table = join_residues(
         Residues(
             variants=templates,
@@ -109,6 +107,7 @@ def protein_from_beads(
             chain_ids=chains.chain_ids,
             is_joined=chains.is_joined,
             disulfides=pairs,
+            rings=chains.rings,
         )
     )
     rest = np.setdiff1d(np.arange(len(residues.atoms)), order)

@@ -1,6 +1,6 @@
 """The atom table of residues that are joined in chains."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,6 +24,8 @@ class Residues:
         Whether a residue has a peptide bond to the next.
     disulfides : ndarray of int, shape (n_disulfides, 2)
         Pairs of residues whose sulphurs are bonded.
+    rings : ndarray of int, shape (n_rings, 2)
+        Last and first residue of each chain whose ends have a peptide bond.
     """
 
     variants: tuple[str, ...]
@@ -32,6 +34,7 @@ class Residues:
     chain_ids: tuple[str, ...]
     is_joined: np.ndarray
     disulfides: np.ndarray
+    rings: np.ndarray = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
 
 
 def join_residues(residues: Residues) -> AtomTable:
@@ -66,11 +69,13 @@ def join_residues(residues: Residues) -> AtomTable:
         np.array([getattr(template, end) for template in templates]) + starts
         for end in ("head", "tail", "sulphur")
     )
-    before = np.flatnonzero(residues.is_joined)
+    joined = np.flatnonzero(residues.is_joined)
+    before = np.concatenate([joined, residues.rings[:, 0]])
+    after = np.concatenate([joined + 1, residues.rings[:, 1]])
     bonds = np.concatenate(
         [
             *(t.bonds + start for t, start in zip(templates, starts, strict=True)),
-            np.stack([tails[before], heads[before + 1]], axis=1),
+            np.stack([tails[before], heads[after]], axis=1),
             sulphurs[np.asarray(residues.disulfides, dtype=np.int64).reshape(-1, 2)],
         ]
     )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from openmm_cgvae.chemistry.proteins.bead_residues import BeadResidues, shortlist
+from openmm_cgvae.chemistry.proteins.chains import Chains
 from openmm_cgvae.chemistry.proteins.disulfides import checked_pairs, near_pairs
 from openmm_cgvae.chemistry.proteins.residue_names import DEFAULT_HISTIDINE, STAND_INS
 from openmm_cgvae.chemistry.proteins.residue_templates import (
@@ -73,7 +74,7 @@ def find_bridges(
     residues: BeadResidues,
     variants: Sequence[str],
     where: np.ndarray | None,
-    is_joined: np.ndarray,
+    chains: Chains,
     family: str,
     disulfides: Any,
 ) -> tuple[np.ndarray, Notes]:
@@ -87,8 +88,8 @@ def find_bridges(
         Their variants.
     where : ndarray, shape (n_residues, 3), or None
         The bead of each that tells [Å].
-    is_joined : ndarray of bool, shape (n_residues,)
-        Whether a residue is bonded to the next.
+    chains : Chains
+        Which residues are joined.
     family : str
         Family of the beads.
     disulfides : "auto" or sequence of (int, int)
@@ -111,7 +112,7 @@ def find_bridges(
     cysteines = np.flatnonzero(np.isin(variants, ["CYS", "CYX"]))
     if where is None or len(cysteines) < 2:
         return np.empty((0, 2), dtype=np.int64), ()
-    pairs = near_pairs(where, cysteines, is_joined, family, residues.atoms.dimensions)
+    pairs = near_pairs(where, cysteines, chains, family, residues.atoms.dimensions)
     spelled = [
         f"{residues.label(i)} and {residues.label(j)}" for i, j in pairs.tolist()
     ]
@@ -126,7 +127,7 @@ def with_bridges_and_ends(
     residues: BeadResidues,
     variants: Sequence[str],
     pairs: np.ndarray,
-    is_joined: np.ndarray,
+    chains: Chains,
 ) -> tuple[tuple[str, ...], Notes]:
     """Return the template of each residue, bridges and ends of chains considered.
 
@@ -138,8 +139,8 @@ def with_bridges_and_ends(
         Variants inside chains.
     pairs : ndarray of int, shape (n_disulfides, 2)
         Bonded cysteines.
-    is_joined : ndarray of bool, shape (n_residues,)
-        Whether a residue is bonded to the next.
+    chains : Chains
+        Which residues are joined.
 
     Returns
     -------
@@ -151,7 +152,7 @@ def with_bridges_and_ends(
     notes = []
     bridged = set(np.asarray(pairs).ravel().tolist())
     ends = []
-    is_before = np.append([False], is_joined[:-1])
+    has_previous, has_next = chains.has_previous, chains.has_next
     for residue, variant in enumerate(variants):
         if residue in bridged:
             variant = "CYX"
@@ -160,8 +161,8 @@ def with_bridges_and_ends(
             notes.append(
                 f"{residues.label(residue)} has no cysteine near and is built as CYS"
             )
-        end = "" if is_before[residue] else "N"
-        end += "" if is_joined[residue] else "C"
+        end = "" if has_previous[residue] else "N"
+        end += "" if has_next[residue] else "C"
         if end and not is_cap(variant):
             if not has_template(end + variant):
                 notes.append(

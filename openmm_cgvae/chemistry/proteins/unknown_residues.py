@@ -7,7 +7,8 @@ from openmm_cgvae.chemistry.proteins.bead_residues import (
     has_positions,
     shortlist,
 )
-from openmm_cgvae.chemistry.proteins.chains import FAR, REACH, distances_between
+from openmm_cgvae.chemistry.proteins.chain_breaks import FAR, REACH
+from openmm_cgvae.chemistry.proteins.chains import distances_between
 
 __all__ = ["refuse_unknown_residues"]
 

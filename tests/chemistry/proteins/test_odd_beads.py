@@ -229,7 +229,7 @@ def test_a_bond_joins_what_is_far():
 
 
 def test_the_box_joins_what_is_on_either_side():
-    beads = four(positions=[[0, 0, 0], [3.8, 0, 0], [96.2, 0, 0], [92.4, 0, 0]])
+    beads = four(positions=[[0, 0, 0], [3.8, 0, 0], [92.4, 0, 0], [96.2, 0, 0]])
     beads.dimensions = [100, 50, 50, 90, 90, 90]
     beads.atoms[0].position = [7.6, 0, 0]
     beads.atoms[2].position = [100, 0, 0]
