@@ -51,6 +51,9 @@ class Backmapper:
         A model, the name of one that ships with the package, or a model file. By
         default the shipped model with the universe's own residue and bead names, or
         else the one for any protein with beads of that family.
+    family : {"alpha-carbon", "residue", "martini3", "martini2"}, optional
+        Family of the beads of a protein, where names and distances mislead, as in
+        `protein_from_beads`.
     batch_size : int, optional
         Structures decoded at once; results do not depend on it. By default as many
         as are fast.
@@ -105,6 +108,7 @@ class Backmapper:
         universe: "mda.Universe | mda.AtomGroup | ProteinBeads",
         model: "Model | TransferableModel | str | os.PathLike[str] | None" = None,
         *,
+        family: str | None = None,
         batch_size: int | None = None,
         unknown: str = "raise",
         temperature: float = 1.0,
@@ -121,7 +125,9 @@ class Backmapper:
                 f"`unknown` is {unknown!r} but must be 'raise', 'drop' or 'keep', for "
                 "beads the model does not know"
             )
-        choice = choose_model(beads, model, allows_others=unknown != "raise")
+        choice = choose_model(
+            beads, model, family=family, allows_others=unknown != "raise"
+        )
         self.model, found, self.notes = choice.model, choice.found, choice.notes
         self.beads = found.known
         self.is_reordered = found.is_reordered

@@ -19,6 +19,7 @@ __all__ = [
     "add_compile",
     "add_input",
     "add_mapping",
+    "add_model",
     "add_old_flag",
     "add_option",
     "add_output",
@@ -171,6 +172,20 @@ def add_input(verb: Any, *, required: bool = True) -> None:
 def add_mapping(verb: Any, *, required: bool = True) -> None:
     """Add the option for a mapping."""
     verb.add_argument("--mapping", required=required, help=MAPPING_HELP)
+
+
+def add_model(verb: Any, backmapper: str) -> None:
+    """Add the options for the model and the family of the beads."""
+    add_option(
+        verb, "--model", backmapper, "name or file; found by the beads by default"
+    )
+    add_option(
+        verb,
+        "--family",
+        backmapper,
+        "what the beads of a protein are: alpha-carbon, residue (centres of mass), "
+        "martini3 or martini2; told by names and distances by default",
+    )
 
 
 def add_compile(verb: Any, target: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from openmm_cgvae.cli.files import file_to_write, read_universe
 from openmm_cgvae.cli.options import (
     Arguments,
+    add_model,
     add_option,
     add_verb,
     count,
@@ -26,9 +27,7 @@ def add_report(verbs: Any) -> None:
     )
     verb.add_argument("beads", metavar="FILE", help="beads, e.g. a PDB file")
     verb.add_argument("--trajectory", nargs="+", default=[], help="e.g. XTC files")
-    add_option(
-        verb, "--model", BACKMAPPER, "name or file; found by the beads by default"
-    )
+    add_model(verb, BACKMAPPER)
     verb.add_argument("--frame", type=int, default=0, help="counted from 0 (0)")
     verb.add_argument("--n", type=count, default=10, help="samples (10)")
     verb.add_argument("--seed", type=int, default=0, help="same seed, same atoms (0)")
@@ -49,6 +48,8 @@ def _report(arguments: Arguments) -> None:
 
     universe = read_universe(arguments.beads, arguments.trajectory)
     backmapper = Backmapper(universe, **given_for(arguments, BACKMAPPER))
+    for note in backmapper.notes:
+        say(f"note: {note}")
     go_to(universe, arguments.frame)
     ensemble = backmapper.sample(n=arguments.n, seed=arguments.seed)
     relaxation = ensemble.relax(**given_for(arguments, RELAX))

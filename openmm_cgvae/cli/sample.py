@@ -6,6 +6,7 @@ from openmm_cgvae.cli.files import file_to_write
 from openmm_cgvae.cli.options import (
     Arguments,
     add_input,
+    add_model,
     add_old_flag,
     add_option,
     add_output,
@@ -26,9 +27,7 @@ def add_sample(verbs: Any) -> None:
     """Add the verb and its options."""
     verb = add_verb(verbs, _sample, "sample", "make atoms from beads")
     add_input(verb)
-    add_option(
-        verb, "--model", BACKMAPPER, "name or file; found by the beads by default"
-    )
+    add_model(verb, BACKMAPPER)
     add_output(verb, "structures, e.g. atoms.pdb")
     add_option(verb, "--n", (ALL, ONE), "samples of a frame", shown=1, type=int)
     verb.add_argument("--seed", type=int, default=0, help="same seed, same atoms (0)")

@@ -55,6 +55,7 @@ def choose_model(
     beads: "mda.Universe | mda.AtomGroup | ProteinBeads",
     model: "Model | TransferableModel | str | os.PathLike[str] | None" = None,
     *,
+    family: str | None = None,
     allows_others: bool = False,
 ) -> ModelChoice:
     """Choose a model for beads and find its molecules among them.
@@ -69,6 +70,9 @@ def choose_model(
     model : Model, TransferableModel, str or path-like, optional
         A model, its name or file. The beads of a model of one molecule need no names
         if they come molecule after molecule in the order of the model.
+    family : str, optional
+        Family of the beads of a protein, as in `protein_from_beads`; by default names
+        and distances tell.
     allows_others : bool
         Whether there may be beads that the model does not know.
 
@@ -94,6 +98,13 @@ def choose_model(
     >>> choice.model.atom_table.describe(), choice.found.n_molecules
     ('22 atoms (ACE ALA NME)', 1)
     """
+    if family is not None:
+        if isinstance(beads, ProteinBeads):
+            raise ValueError(
+                f"`family` is {family!r} but `universe` is a protein whose family is "
+                "known; give family= to protein_from_beads instead"
+            )
+        beads = protein_from_beads(beads, family=family)
     if model is None:
         return _choose_shipped(beads, allows_others=allows_others)
     if isinstance(model, str | os.PathLike):

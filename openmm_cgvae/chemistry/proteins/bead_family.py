@@ -11,6 +11,11 @@ from openmm_cgvae.chemistry.proteins.bead_residues import (
     read_residues,
     shortlist,
 )
+from openmm_cgvae.chemistry.proteins.bead_spacing import (
+    ALPHA_SPACING,
+    is_on_alpha_carbons,
+    measure_spacing,
+)
 from openmm_cgvae.chemistry.proteins.family_mappings import (
     CAPS,
     MARTINI_VERSIONS,
@@ -21,9 +26,14 @@ from openmm_cgvae.chemistry.proteins.residue_templates import STANDARD_OF_VARIAN
 
 __all__ = ["family_beads", "family_of", "recognise_family"]
 
+# Names of beads at side chains, with none at the backbone.
+SIDE_CHAIN_NAMES = frozenset({"SC", "SC1", "SCM", "SCB", "CB"})
+KINDS = {"alpha-carbon": "alpha carbons", "residue": "centres of mass"}
+OTHER = {"alpha-carbon": "residue", "residue": "alpha-carbon"}
+
 
 def recognise_family(beads: "mda.Universe | mda.AtomGroup") -> str:
-    """Find the family of a protein's beads by their names.
+    """Find the family of a protein's beads by their names and distances.
 
     Parameters
     ----------
@@ -33,14 +43,16 @@ def recognise_family(beads: "mda.Universe | mda.AtomGroup") -> str:
     Returns
     -------
     {"alpha-carbon", "residue", "martini3", "martini2"}
-        One bead per residue named CA is ``"alpha-carbon"``, of another name
-        ``"residue"``; BB, SC1, ... is Martini, whose versions differ in the side
-        chains of alanine, tyrosine and tryptophan (3 where there is none of them).
+        One bead per residue is ``"alpha-carbon"`` or ``"residue"``, by the distances of
+        neighbours, and by the name CA where these are too few. BB, SC1, ... is Martini,
+        whose versions differ in the side chains of alanine, tyrosine and tryptophan (3
+        where there is none of them); BB that are 3.8 Å apart are alpha carbons.
 
     Raises
     ------
     ValueError
-        If there is no amino acid, or their beads are none of these.
+        If there is no amino acid, or their beads are none of these, or some are alpha
+        carbons and others centres of mass.
 
     Examples
     --------
@@ -64,11 +76,12 @@ def family_of(residues: BeadResidues) -> tuple[str, tuple[str, ...]]:
         )
     with_backbone = sum("BB" in beads[residue] for residue in amino)
     if 2 * with_backbone > len(amino):
+        if is_on_alpha_carbons(residues, _backbone_or_first(residues)):
+            return "alpha-carbon", (_backbone_note(beads),)
         return _martini_version(residues, beads, amino)
     crowded = [residue for residue in amino if len(beads[residue]) != 1]
     if not crowded:
-        is_alpha = all(beads[residue] == ["CA"] for residue in amino)
-        return ("alpha-carbon" if is_alpha else "residue"), ()
+        return _by_spacing(residues, {beads[residue][0] for residue in amino})
     names = Counter(name for residue in amino for name in beads[residue])
     raise ValueError(
         f"`beads` has {len(beads[crowded[0]])} beads in {residues.label(crowded[0])}, "
@@ -141,13 +154,64 @@ def _wanted(
         return ["BB", *(f"SC{number}" for number in range(1, n_side + 1))]
     if len(beads) == 1:
         return list(beads)
-    if "CA" in beads and family == "alpha-carbon":
-        return ["CA"]
+    alpha = [name for name in ("CA", "BB") if name in beads]
+    if alpha and family == "alpha-carbon":
+        return alpha[:1]
     raise ValueError(
         f"`beads` has {len(beads)} beads in {residues.label(residue)}, named "
         f"{shortlist(list(beads))}, but one per residue is wanted for the family "
         f"{family}; select one of them, or give another `family`"
     )
+
+
+def _by_spacing(residues: BeadResidues, names: set[str]) -> tuple[str, tuple[str, ...]]:
+    """Tell alpha carbons from centres of mass where residues have one bead each."""
+    spacing = measure_spacing(
+        residues, residues.first_beads, is_named_alpha=names == {"CA"}
+    )
+    named = shortlist(sorted(names))
+    if names <= SIDE_CHAIN_NAMES or spacing.are_side_chains:
+        raise ValueError(
+            f"`beads` seem to be side chains alone, named {named} and "
+            f"{spacing.median:.1f} Å from one to the next, where centres of mass of "
+            "whole residues are some 4.7 Å apart, and no model is for side chains; "
+            "give other beads, or family='residue' if they are centres of mass"
+        )
+    if spacing.other_stretch is not None:
+        begin, end = map(residues.label, spacing.other_stretch)
+        here, others = KINDS[spacing.family], KINDS[OTHER[spacing.family]]
+        raise ValueError(
+            f"`beads` are {others} from about {begin} to {end} but {here} elsewhere, "
+            "by their distances, and no model is for both; select one of the two, or "
+            "give family='residue' or 'alpha-carbon' to take all for one"
+        )
+    if (spacing.family == "alpha-carbon") == (names == {"CA"}):
+        return spacing.family, ()
+    note = (
+        f"beads named {named} are {spacing.median:.1f} Å from one to the next, where "
+        f"alpha carbons are {ALPHA_SPACING} Å apart, so they are taken for "
+        f"{KINDS[spacing.family]}, family={spacing.family!r}; give "
+        f"family={OTHER[spacing.family]!r} if they are {KINDS[OTHER[spacing.family]]}"
+    )
+    return spacing.family, (note,)
+
+
+def _backbone_note(beads: list[list[str]]) -> str:
+    n_others = sum(len(names) - ("BB" in names) for names in beads)
+    return (
+        f"beads named BB are {ALPHA_SPACING} Å from one to the next, so they are taken "
+        f"for alpha carbons and the {n_others} others of their residues are left out; "
+        "give family='martini2' or 'martini3' if BB are centres of mass"
+    )
+
+
+def _backbone_or_first(residues: BeadResidues) -> np.ndarray:
+    """Find the bead BB of each residue, or else its first bead."""
+    found = residues.first_beads.copy()
+    for bead, residue in enumerate(residues.residue_of_bead.tolist()):
+        if residue >= 0 and residues.bead_names[bead] == "BB":
+            found[residue] = bead
+    return found
 
 
 def _bead_names(residues: BeadResidues) -> list[list[str]]:

@@ -9,6 +9,7 @@ from openmm_cgvae.chemistry.proteins.bead_residues import (
 )
 from openmm_cgvae.chemistry.proteins.chain_breaks import FAR, REACH
 from openmm_cgvae.chemistry.proteins.chains import distances_between
+from openmm_cgvae.chemistry.proteins.family_mappings import MARTINI_VERSIONS
 
 __all__ = ["refuse_unknown_residues"]
 
@@ -43,7 +44,7 @@ def refuse_unknown_residues(
     first = residues.first_beads
     is_known = np.zeros(len(atoms), dtype=bool)
     is_known[order] = True
-    telling = np.unique(names[first]) if family == "residue" else _backbone(family)
+    telling = ["BB"] if family in MARTINI_VERSIONS else np.unique(names[order])
     resnames = np.array([str(name).strip().upper() for name in atoms.resnames])
     is_alike = np.isin(names, telling)
     is_named = (names == resnames) & (names[first] == resnames[first]).all()
@@ -73,10 +74,6 @@ def refuse_unknown_residues(
             f"{shortlist(labels)}; rename them to those they come from, or leave them "
             "out"
         )
-
-
-def _backbone(family: str) -> list[str]:
-    return ["CA"] if family == "alpha-carbon" else ["BB"]
 
 
 def _label(residues: BeadResidues, bead: int) -> str:

@@ -171,12 +171,11 @@ def test_cysteines_that_are_near_are_bridged(family):
         beads = alpha_carbons(sequence, positions=places)
     else:
         beads = hairpin_of_martini(sequence, places)
-    protein = protein_from_beads(beads)
-    assert protein.family == family
+    protein = protein_from_beads(beads, family=family)
     assert "between CYS 2 and CYS 8" in " ".join(protein.notes)
     assert protein.atom_table.names.count("HG") == 2  # those of the serines
     assert can_be_simulated(protein.atom_table)
-    apart = protein_from_beads(beads, disulfides=[])
+    apart = protein_from_beads(beads, family=family, disulfides=[])
     assert apart.atom_table.names.count("HG") == 4
 
 
