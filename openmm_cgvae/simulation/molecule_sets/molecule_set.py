@@ -94,6 +94,11 @@ class MoleculeSet:
         there = read_settings(index) if index.exists() else self._settings
         check_settings(there, self._settings, index)
         parts = {part: there.get(part, {}) for part in ("molecules", "skipped")}
+        if not all(isinstance(part, dict) for part in parts.values()):
+            raise ValueError(
+                f"`output` has an {INDEX} that lists no molecules; remove "
+                f"{str(index)!r} to make the set again"
+            )
         self._content = self._settings | parts
 
     @property

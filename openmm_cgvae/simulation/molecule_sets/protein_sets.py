@@ -99,6 +99,7 @@ def simulate_proteins(
     imported_pdbfixer()
     if not 0 < seed < 2**31:
         raise ValueError(f"`seed` is {seed} but must be from 1 to 2^31 - 1")
+    _check_folder(Path(output), [*structures, *held_out])
     config = {"seed": seed, "platform": platform, **asdict(dynamics)}
     molecules = MoleculeSet(Path(output), {"kind": "proteins", "config": config})
     chosen, left_out = chosen_fragments(
@@ -110,6 +111,17 @@ def simulate_proteins(
     }
     molecules.fill(jobs, left_out, progress=progress)
     return molecules
+
+
+def _check_folder(output: Path, structures: Sequence[str | os.PathLike[str]]) -> None:
+    """Check that no structure is in the folder, where a molecule may replace it."""
+    for path in map(Path, structures):
+        folder = path if path.is_dir() else path.parent
+        if output.resolve() == folder.resolve():
+            raise ValueError(
+                f"`output` is {str(output)!r}, where structures are read from, and "
+                "molecules might replace them; give another folder"
+            )
 
 
 def chosen_fragments(

@@ -17,6 +17,8 @@ from openmm_cgvae.structures.openmm_bridge.units import ANGSTROM_PER_NM
 
 __all__ = ["ReadMolecule", "read_molecules"]
 
+_SHORTEST_BOND, _LONGEST_BOND = 0.5, 3.5  # [Å], S-S and heat included
+
 
 class ReadMolecule(NamedTuple):
     """A molecule of a set.
@@ -70,7 +72,28 @@ def read_molecules(folder: str | os.PathLike[str]) -> Iterator[ReadMolecule]:
             "again"
         ) from error
     for name, entry in molecules.items():
+        _check_entry(name, entry)
         yield _read(index.parent / name, {"name": name} | entry)
+
+
+def _check_entry(name: str, entry: Any) -> None:
+    """Check what the index says of a molecule."""
+    fault = ""
+    if Path(name).name != name:
+        fault = "its name is a path"
+    elif not isinstance(entry, dict):
+        fault = "what it says is no record"
+    elif any(type(entry.get(key)) is not int for key in ("n_atoms", "n_frames")):
+        fault = "its n_atoms or n_frames is no whole number"
+    elif entry.get("split") not in ("train", "validation"):
+        fault = "its split is neither 'train' nor 'validation'"
+    elif not isinstance(entry.get("sequence"), str):
+        fault = "its sequence is no text"
+    if fault:
+        raise ValueError(
+            f"`folder` has the molecule {name!r} in its {INDEX}, but {fault}; delete "
+            "the entry and run the same command again"
+        )
 
 
 def _read(stem: Path, entry: dict[str, Any]) -> ReadMolecule:
@@ -78,7 +101,7 @@ def _read(stem: Path, entry: dict[str, Any]) -> ReadMolecule:
         universe = mda.Universe(f"{stem}.pdb")
         with XTCFile(f"{stem}.xtc") as file:
             frames = np.array([frame.x for frame in file])
-    except (OSError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever a parser trips over
         raise ValueError(
             f"`folder` has the molecule {stem.name} in its {INDEX}, but its files "
             f"cannot be read ({error}); delete the entry and run the same command again"
@@ -91,6 +114,26 @@ def _read(stem: Path, entry: dict[str, Any]) -> ReadMolecule:
             f"shape {frames.shape}, but its {INDEX} says {wanted}; delete the entry "
             "and run the same command again"
         )
-    table, index = canonical_protein(universe)
+    try:
+        table, index = canonical_protein(universe)
+    except Exception as error:  # noqa: BLE001 - atoms that are those of no protein
+        raise ValueError(
+            f"`folder` has the molecule {stem.name}, whose atoms are not those of a "
+            f"protein ({error}); delete the entry and run the same command again"
+        ) from error
     positions = frames[:, index] * np.float32(ANGSTROM_PER_NM)
+    _check_bonds(stem, table, positions)
     return ReadMolecule(table, positions, entry)
+
+
+def _check_bonds(stem: Path, table: AtomTable, positions: np.ndarray) -> None:
+    """Check that the frames are of the atoms, by the lengths of their bonds."""
+    first, second = table.bonds.T
+    lengths = np.linalg.norm(positions[:, first] - positions[:, second], axis=-1)
+    # Not a number is in no order either.
+    if not ((lengths > _SHORTEST_BOND) & (lengths < _LONGEST_BOND)).all():
+        raise ValueError(
+            f"`folder` has the molecule {stem.name} with bonds of {lengths.min():.3g} "
+            f"to {lengths.max():.3g} Å: its frames are not of its atoms; delete the "
+            "entry and run the same command again"
+        )

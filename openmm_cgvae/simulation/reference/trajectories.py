@@ -261,7 +261,8 @@ def _join(
 ) -> None:
     """Write one trajectory; the provenance, written last, tells that it is whole."""
     write_pdb(result.topology, pdb)
-    concatenate([part.frames for part in parts], result.trajectory)
+    frames = [part.frames for part in parts]
+    concatenate(frames, result.trajectory, config.n_frames)
     molecule = system_named(config.system)
     walkers = [
         {

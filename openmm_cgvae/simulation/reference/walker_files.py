@@ -3,8 +3,11 @@
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 from openmm import app, unit
 
 from openmm_cgvae._runtime.atomic_files import write_atomically, written_whole
@@ -48,12 +51,46 @@ def write_pdb(path: Path, pdb: app.PDBFile | app.Modeller) -> None:
         file.write("END\n")
 
 
-def concatenate(sources: list[Path], target: Path) -> None:
-    """Write the frames of XTC files, which are nothing else, to one file."""
-    with written_whole(target) as unfinished, unfinished.open("wb") as joined:
-        for source in sources:
-            with source.open("rb") as part:
-                shutil.copyfileobj(part, joined)
+def concatenate(sources: list[Path], target: Path, n_frames: int) -> None:
+    """Write the frames of XTC files, which are nothing else, to one file.
+
+    Parameters
+    ----------
+    sources : list of Path
+        The files.
+    target : Path
+        The file to write.
+    n_frames : int
+        Frames of all files together.
+
+    Raises
+    ------
+    ValueError
+        If there is another number of frames, or one cannot be read; nothing is written.
+    """
+    with written_whole(target) as unfinished:
+        with unfinished.open("wb") as joined:
+            for source in sources:
+                with source.open("rb") as part:
+                    shutil.copyfileobj(part, joined)
+        n_found = _n_good_frames(unfinished)
+        if n_found != n_frames:
+            raise ValueError(
+                f"`output` has parts of a run that are damaged: of {n_frames} frames "
+                f"only {n_found} can be read; remove {str(sources[0].parent)!r} to "
+                "begin anew"
+            )
+
+
+def _n_good_frames(path: Path) -> int:
+    """Count the frames of an XTC file until its end, or until one that is damaged."""
+    n_frames = 0
+    with suppress(OSError, EOFError), XTCFile(str(path)) as file:
+        for frame in file:
+            if not np.isfinite(frame.x).all():
+                break
+            n_frames += 1
+    return n_frames
 
 
 class WalkerPart:
@@ -93,7 +130,7 @@ class WalkerPart:
     @property
     def n_frames(self) -> int:
         """Number of frames the checkpoint stands for; 0 without one."""
-        return int(self._header()["n_frames"]) if self.checkpoint.exists() else 0
+        return self._header()[0]
 
     def resume(self, simulation: app.Simulation) -> bool:
         """Load the checkpoint into a simulation and cut off later frames.
@@ -106,12 +143,14 @@ class WalkerPart:
         Returns
         -------
         bool
-            False if there is no checkpoint; the simulation is then left as it was.
+            False if there is no checkpoint of the frames that are there; the
+            simulation is then left as it was.
         """
-        if not self.checkpoint.exists():
+        _, n_bytes = self._header()
+        if n_bytes < 0:
             self.frames.write_bytes(b"")
             return False
-        os.truncate(self.frames, self._header()["n_bytes"])
+        os.truncate(self.frames, n_bytes)
         _, _, state = self.checkpoint.read_bytes().partition(b"\n")
         simulation.context.loadCheckpoint(state)
         return True
@@ -151,7 +190,18 @@ class WalkerPart:
             json.dumps(header).encode() + b"\n" + simulation.context.createCheckpoint(),
         )
 
-    def _header(self) -> dict[str, int]:
-        with self.checkpoint.open("rb") as file:
-            header: dict[str, int] = json.loads(file.readline())
-        return header
+    def _header(self) -> tuple[int, int]:
+        """Read the number of frames and of their bytes, the latter -1 without any.
+
+        A checkpoint is none if it is damaged, or has outlived its frames, as it may
+        where a machine loses power or a user removes a file.
+        """
+        try:
+            with self.checkpoint.open("rb") as file:
+                header = json.loads(file.readline())
+            n_frames, n_bytes = int(header["n_frames"]), int(header["n_bytes"])
+            if self.frames.stat().st_size >= n_bytes:
+                return n_frames, n_bytes
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        return 0, -1

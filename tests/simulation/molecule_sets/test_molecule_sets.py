@@ -10,6 +10,7 @@ from pathlib import Path
 import MDAnalysis as mda
 import numpy as np
 import pytest
+from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 from MDAnalysisTests import datafiles
 from openmm import app, unit
 
@@ -23,7 +24,11 @@ from openmm_cgvae.simulation.molecule_sets import (
     simulate_peptides,
 )
 from openmm_cgvae.simulation.molecule_sets.iupac_labels import standard_labels
-from openmm_cgvae.simulation.molecule_sets.molecule_set import MoleculeSet, split_of
+from openmm_cgvae.simulation.molecule_sets.molecule_set import (
+    INDEX,
+    MoleculeSet,
+    split_of,
+)
 from openmm_cgvae.simulation.molecule_sets.peptides import VARIANTS, build_peptide
 from openmm_cgvae.simulation.molecule_sets.sequences import (
     AMINO_ACIDS,
@@ -432,3 +437,67 @@ class TestReading:
         shutil.copy(copied / "peptide-0001.xtc", copied / "peptide-0000.xtc")
         with pytest.raises(ValueError, match="peptide-0000 with 50 atoms and frames"):
             list(read_molecules(copied))
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda entry: entry.clear(), "its n_atoms or n_frames is no whole number"),
+            (lambda entry: entry.update(n_frames=3.0), "n_frames is no whole number"),
+            (lambda entry: entry.update(n_atoms="22"), "n_frames is no whole number"),
+            (lambda entry: entry.pop("split"), "its split is neither 'train' nor"),
+            (lambda entry: entry.update(split="test"), "its split is neither 'train'"),
+            (lambda entry: entry.update(sequence=5), "its sequence is no text"),
+        ],
+    )
+    def test_an_edited_entry(self, copied, change, message):
+        index = json.loads((copied / INDEX).read_text())
+        change(index["molecules"]["peptide-0001"])
+        (copied / INDEX).write_text(json.dumps(index))
+        with pytest.raises(ValueError, match=f"'peptide-0001' .*{message}.*; delete"):
+            list(read_molecules(copied))
+
+    @pytest.mark.parametrize("entry", [None, [], 3, "text"])
+    def test_an_entry_that_is_no_record(self, copied, entry):
+        (copied / INDEX).write_text(json.dumps({"molecules": {"odd": entry}}))
+        with pytest.raises(ValueError, match="what it says is no record; delete"):
+            list(read_molecules(copied))
+
+    @pytest.mark.parametrize("name", ["../peptide-0000", "/etc/passwd", "a/b"])
+    def test_a_name_that_is_a_path(self, copied, name):
+        index = json.loads((copied / INDEX).read_text())["molecules"]
+        entries = {"molecules": {name: index["peptide-0000"]}}
+        (copied / INDEX).write_text(json.dumps(entries))
+        with pytest.raises(ValueError, match="but its name is a path; delete"):
+            list(read_molecules(copied))
+
+    def test_frames_of_other_atoms(self, copied):
+        path = copied / "peptide-0000.xtc"
+        with XTCFile(str(path)) as file:
+            frames = [frame.x[::-1].copy() for frame in file]
+        with XTCFile(str(path), "w") as file:
+            for number, frame in enumerate(frames):
+                file.write(frame, np.zeros((3, 3)), number, float(number), 1e4)
+        with pytest.raises(ValueError, match="Å: its frames are not of its atoms"):
+            list(read_molecules(copied))
+
+    def test_atoms_of_no_protein(self, copied):
+        path = copied / "peptide-0000.pdb"
+        lines = path.read_text().splitlines(keepends=True)
+        named = [
+            f"{line[:17]}XYZ{line[20:]}" if line[:4] in ("ATOM", "HETA") else line
+            for line in lines
+        ]
+        path.write_text("".join(named))
+        with pytest.raises(
+            ValueError, match="peptide-0000.*; delete the entry and run"
+        ):
+            list(read_molecules(copied))
+
+    @pytest.mark.parametrize("molecules", [[], 3, "text"])
+    def test_an_index_of_no_molecules_is_not_continued(self, copied, molecules):
+        index = json.loads((copied / INDEX).read_text())
+        (copied / INDEX).write_text(json.dumps(index | {"molecules": molecules}))
+        with pytest.raises(
+            ValueError, match="lists no molecules; remove "
+        ):
+            brief_set(copied)

@@ -195,6 +195,13 @@ class TestProteinSets:
         with pytest.raises(ValueError, match="`seed` is 0 but must be from 1"):
             simulate_proteins([tmp_path], tmp_path / "set", seed=0, progress=False)
 
+    def test_an_output_among_the_structures(self, tmp_path):
+        path = tmp_path / "1abc.pdb"
+        path.write_text("END\n")
+        for structures in (tmp_path, path):
+            with pytest.raises(ValueError, match="structures are read from, and mole"):
+                simulate_proteins([structures], tmp_path, progress=False)
+
 
 def write(fragment, path, residues, *, without=(), atoms=None):
     """Write some residues of a fragment, and only atoms of some names."""

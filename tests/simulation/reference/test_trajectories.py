@@ -1,6 +1,7 @@
 """Reference simulations: starts, resumption, provenance, shipped data."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -227,6 +228,50 @@ module.simulate("alanine-dipeptide", {str(tmp_path)!r}, **{QUICK!r})
     assert killed.returncode == -signal.SIGKILL
     resumed = simulate("alanine-dipeptide", tmp_path, **QUICK)
     assert resumed.trajectory.read_bytes() == uninterrupted.trajectory.read_bytes()
+
+
+def stop_after(n_frames, folder, monkeypatch):
+    """Begin a run and leave what there is after some frames, with checkpoints."""
+    append, appended = WalkerPart.append, []
+
+    def append_then_die(self, positions):
+        if len(appended) == n_frames:
+            raise KeyboardInterrupt
+        appended.append(self)
+        append(self, positions)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(simulate_module, "CHECKPOINT_SECONDS", 0.0)
+        patch.setattr(WalkerPart, "append", append_then_die)
+        with pytest.raises(KeyboardInterrupt):
+            simulate("alanine-dipeptide", folder, **QUICK)
+    return folder / "alanine-dipeptide.parts"
+
+
+@pytest.mark.parametrize("walker", [0, 1])  # one that is finished, one that is not
+@pytest.mark.parametrize("loss", ["frames", "some frames", "checkpoint"])
+def test_a_checkpoint_that_outlives_its_frames_is_none(
+    uninterrupted, tmp_path, monkeypatch, walker, loss
+):
+    parts = stop_after(6, tmp_path, monkeypatch)
+    frames = parts / f"walker-{walker:04d}.xtc"
+    if loss == "frames":
+        frames.unlink()
+    elif loss == "some frames":
+        os.truncate(frames, frames.stat().st_size - 100)
+    else:
+        frames.with_suffix(".checkpoint").write_bytes(b"")
+    resumed = simulate("alanine-dipeptide", tmp_path, **QUICK)
+    assert resumed.trajectory.read_bytes() == uninterrupted.trajectory.read_bytes()
+
+
+def test_damaged_frames_never_get_the_final_name(tmp_path, monkeypatch):
+    parts = stop_after(6, tmp_path, monkeypatch)
+    frames = parts / "walker-0000.xtc"
+    frames.write_bytes(bytes(frames.stat().st_size))
+    with pytest.raises(ValueError, match="of 7 frames only 0 can be read; remove"):
+        simulate("alanine-dipeptide", tmp_path, **QUICK)
+    assert not (tmp_path / "alanine-dipeptide.xtc").exists()
 
 
 WAITING = """
