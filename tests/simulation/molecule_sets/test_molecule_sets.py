@@ -497,7 +497,5 @@ class TestReading:
     def test_an_index_of_no_molecules_is_not_continued(self, copied, molecules):
         index = json.loads((copied / INDEX).read_text())
         (copied / INDEX).write_text(json.dumps(index | {"molecules": molecules}))
-        with pytest.raises(
-            ValueError, match="lists no molecules; remove "
-        ):
+        with pytest.raises(ValueError, match="lists no molecules; remove "):
             brief_set(copied)
