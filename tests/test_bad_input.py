@@ -66,6 +66,16 @@ def named(names, resnames=("ACE", "ALA", "NME")):
     return universe
 
 
+def with_cap():
+    """Return alpha carbons of a peptide with an amide at its end."""
+    universe = mda.Universe.empty(5, 5, atom_resindex=range(5), trajectory=True)
+    universe.add_TopologyAttr("names", ["CA"] * 5)
+    universe.add_TopologyAttr("resnames", ["ALA", "GLY", "SER", "ALA", "NH2"])
+    universe.add_TopologyAttr("resids", range(1, 6))
+    universe.atoms.positions = np.arange(5)[:, None] * [3.8, 0, 0]
+    return universe
+
+
 def with_extra():
     """Return beads of one molecule, and half of another."""
     return mda.Merge(beads().atoms, beads().atoms[:2])
@@ -184,6 +194,20 @@ TABLE = {
         ValueError,
         r"`universe` ends in the middle of a frame: '.*beads.xtc' has 11 whole frames "
         "and a piece of another; give stop=11 to take what is there",
+    ),
+    "a group that changes with the frames": (
+        lambda _: Backmapper(beads().select_atoms("name RES", updating=True), model()),
+        ValueError,
+        "`universe` is an updating group, which has other members in other frames, but "
+        "those of a molecule stay; pass its `atoms`, which are those of the current "
+        "frame",
+    ),
+    "a cap that no model knows": (
+        lambda _: Backmapper(with_cap()),
+        ValueError,
+        "`universe` has the cap NHE 5, of which the model for alpha-carbon beads does "
+        "not know the atoms; leave its bead out, which makes the end of the chain "
+        "charged, or train a model on such molecules",
     ),
     "an output in place of its input": (
         lambda folder: over_itself(folder),

@@ -1,14 +1,16 @@
 """Backmapper: atomistic structures of the beads of a coarse-grained universe."""
 
+import copy
 import os
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import MDAnalysis as mda
 import numpy as np
 
 from openmm_cgvae._runtime.deprecations import warn_of_old_name
-from openmm_cgvae.backmapping.bead_reader import Beads, check_group, tree_of_beads
+from openmm_cgvae.backmapping.bead_reader import Beads, checked_beads, tree_of_beads
 from openmm_cgvae.backmapping.decoding import Decoding, checked_correlation_time
 from openmm_cgvae.backmapping.model_choice.bead_matching import bead_names_of
 from openmm_cgvae.backmapping.model_choice.choose_model import choose_model
@@ -43,10 +45,9 @@ class Backmapper:
     Parameters
     ----------
     universe : MDAnalysis.Universe, AtomGroup or ProteinBeads
-        The beads, of one molecule or of any number of them. Those of a molecule may
-        be in another order than the model's if names and residue numbers tell which
-        is which. Of a protein, `proteins.protein_from_beads` lets you choose
-        disulfides and protonation.
+        The beads of any number of molecules, each in the order of the model, or in
+        another one that names and residue numbers tell. Of a protein,
+        `protein_from_beads` lets you choose disulfides and protonation.
     model : Model, TransferableModel, str or path-like, optional
         A model, the name of one that ships with the package, or a model file. By
         default the shipped model with the universe's own residue and bead names, or
@@ -55,8 +56,7 @@ class Backmapper:
         Family of the beads of a protein, where names and distances mislead, as in
         `protein_from_beads`.
     batch_size : int, optional
-        Structures decoded at once; results do not depend on it. By default as many
-        as are fast.
+        Structures decoded at once; changes no result. By default as many as are fast.
     unknown : {"raise", "drop", "keep"}
         What to do with particles that are not of the model's molecules, by the names
         of beads and residues. They are no part of the structures if dropped; if kept,
@@ -117,27 +117,35 @@ class Backmapper:
         if spread is not None:
             warn_of_old_name("Backmapper(spread=...)", "Backmapper(temperature=...)")
             temperature = spread
-        beads = universe if isinstance(universe, ProteinBeads) else universe.atoms
-        group = beads.known if isinstance(beads, ProteinBeads) else beads
-        check_group(group)
+        group = checked_beads(universe)
         if unknown not in ("raise", "drop", "keep"):
             raise ValueError(
                 f"`unknown` is {unknown!r} but must be 'raise', 'drop' or 'keep', for "
                 "beads the model does not know"
             )
         choice = choose_model(
-            beads, model, family=family, allows_others=unknown != "raise"
+            universe, model, family=family, allows_others=unknown != "raise"
         )
         self.model, found, self.notes = choice.model, choice.found, choice.notes
         self.beads = found.known
         self.is_reordered = found.is_reordered
-        nothing = group[[]]
-        self.dropped = found.others if unknown == "drop" else nothing
-        self.kept = found.others if unknown == "keep" else nothing
-        mapping = self.model.mapping
-        tree = tree_of_beads(self.model.atom_table, mapping)
-        self._source = Beads(self.beads, mapping.n_beads, self.kept, tree)
+        self.dropped = found.others if unknown == "drop" else group[[]]
+        self.kept = found.others if unknown == "keep" else group[[]]
+        tree = tree_of_beads(self.model.atom_table, self.model.mapping)
+        self._source = Beads(self.beads, self.model.mapping.n_beads, self.kept, tree)
         self.sampler = Sampler(self.model, batch_size, temperature)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Backmapper":
+        """Return a copy with a model and a universe of its own, at the same frame."""
+        made = memo[id(self)] = copy.copy(self)
+        atoms = self.beads.universe.copy().atoms
+        for name in ("beads", "dropped", "kept"):
+            setattr(made, name, atoms[getattr(self, name).indices])
+        source = self._source
+        made._source = Beads(made.beads, source.n_beads, made.kept, source.tree)
+        made.sampler = copy.deepcopy(self.sampler, memo)
+        made.model = made.sampler.model
+        return made
 
     def __repr__(self) -> str:
         """Return one line."""

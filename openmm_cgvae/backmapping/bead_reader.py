@@ -8,10 +8,12 @@ import MDAnalysis as mda
 import numpy as np
 from MDAnalysis.coordinates.timestep import Timestep
 
+from openmm_cgvae.chemistry.proteins import ProteinBeads
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.mapping.contiguity import bonds_between_beads
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.periodic_box import cell_vectors
+from openmm_cgvae.molecules.static_groups import static_atoms
 from openmm_cgvae.molecules.unwrapping import BondTree
 
 __all__ = [
@@ -20,7 +22,7 @@ __all__ = [
     "BeadBlock",
     "BeadFrame",
     "Beads",
-    "check_group",
+    "checked_beads",
     "tree_of_beads",
 ]
 
@@ -121,7 +123,7 @@ class Beads:
         others: "mda.AtomGroup | None" = None,
         tree: BondTree | None = None,
     ) -> None:
-        check_group(group)
+        checked_beads(group)
         if len(group) % n_beads:
             raise ValueError(
                 f"`universe` has {len(group)} beads, which is not a number of "
@@ -247,14 +249,31 @@ def _time_of(timestep: Timestep) -> float:
         return float(timestep.time)
 
 
-def check_group(beads: "mda.AtomGroup") -> None:
-    """Check that there are beads, each once, with positions.
+def checked_beads(
+    universe: "mda.Universe | mda.AtomGroup | ProteinBeads",
+) -> "mda.AtomGroup":
+    """Return the beads after checking that there are some, each once, with positions.
+
+    Parameters
+    ----------
+    universe : MDAnalysis.Universe, AtomGroup or ProteinBeads
+        The beads, or a protein made from them.
+
+    Returns
+    -------
+    MDAnalysis.AtomGroup
+        The beads.
 
     Raises
     ------
     ValueError
-        If not.
+        If there are none, one comes twice, they have no positions, or the group is an
+        updating one.
     """
+    if isinstance(universe, ProteinBeads):
+        beads = universe.known
+    else:
+        beads = static_atoms(universe, "universe")
     if not len(beads):
         raise ValueError("`universe` has no beads; select the beads of the molecule")
     if len(np.unique(beads.indices)) != len(beads):
@@ -263,6 +282,7 @@ def check_group(beads: "mda.AtomGroup") -> None:
         raise ValueError(
             "`universe` has no positions; load them with universe.load_new first"
         )
+    return beads
 
 
 def tree_of_beads(atom_table: AtomTable, mapping: Mapping) -> BondTree:

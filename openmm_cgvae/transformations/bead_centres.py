@@ -7,6 +7,7 @@ from MDAnalysis.transformations.base import TransformationBase
 
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.molecules.periodic_box import cell_vectors, nearest_images
+from openmm_cgvae.molecules.static_groups import static_atoms
 
 __all__ = ["BeadCentres", "MapToBeads", "fitting_atoms"]
 
@@ -112,7 +113,7 @@ def fitting_atoms(
     atoms: "mda.Universe | mda.AtomGroup", mapping: Mapping, name: str
 ) -> "mda.AtomGroup":
     """Return the atoms as a group, of the number the mapping is for."""
-    group = atoms.atoms
+    group = static_atoms(atoms, name)
     if len(group) != mapping.n_atoms:
         raise ValueError(
             f"`{name}` has {len(group)} atoms but the mapping is for "

@@ -1,8 +1,10 @@
+import copy
 import shutil
 
 import MDAnalysis as mda
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -318,6 +320,34 @@ class TestPeriodicBoxes:
         frame = dipeptide.beads().atoms.positions
         universe = placed([frame], box=np.zeros(6, dtype=np.float32))
         assert Backmapper(universe, model).sample()[0].box is None
+
+
+class TestCopies:
+    def test_a_deep_copy_has_a_universe_and_a_model_of_its_own(self, beads, model):
+        beads.trajectory[2]
+        one = Backmapper(beads, model, temperature=0.5)
+        wanted = one.sample(seed=1).positions_angstrom
+        other = copy.deepcopy(one)
+        assert other.beads.universe.trajectory.frame == 2
+        assert other.sampler.temperature == 0.5
+        np.testing.assert_array_equal(other.sample(seed=1).positions_angstrom, wanted)
+        other.beads.universe.trajectory[0]
+        other.beads.translate([1, 0, 0])
+        with torch.no_grad():
+            next(other.model.parameters()).add_(1)
+        assert beads.trajectory.frame == 2
+        np.testing.assert_array_equal(one.sample(seed=1).positions_angstrom, wanted)
+
+    def test_what_is_kept_or_dropped_is_copied_too(self, beads, model):
+        both = mda.Merge(beads.atoms, beads.atoms[:1])
+        one = Backmapper(both, model, unknown="keep")
+        other = copy.deepcopy(one)
+        assert len(other.kept) == 1
+        assert other.kept.universe is other.beads.universe is not both
+        np.testing.assert_array_equal(
+            other.sample(seed=1).positions_angstrom,
+            one.sample(seed=1).positions_angstrom,
+        )
 
 
 class TestRun:

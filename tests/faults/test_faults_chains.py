@@ -1,5 +1,7 @@
 """Reproductions of faults with images and chains that real files had."""
 
+import copy
+
 import MDAnalysis as mda
 import numpy as np
 import pytest
@@ -104,3 +106,54 @@ def test_a8_a_cyclic_peptide_is_closed():
     )
     assert np.abs(lengths - 1.34).max() < 0.1
     print(f"A8 a ring of ten residues: its last bond is {lengths.max():.2f} Å long")  # noqa: T201
+
+
+def martini_with_go_sites(water=0):
+    """Make beads of Martini 3, the sites of all residues behind them, and water."""
+    sequence = ["ALA", "GLY", "SER", "ALA", "GLY", "SER"]
+    where = helix(6)
+    rows = [("BB", name, i, where[i]) for i, name in enumerate(sequence)]
+    rows += [
+        ("SC1", name, i, where[i] * [1.9, 1.9, 1])
+        for i, name in enumerate(sequence)
+        if name != "GLY"
+    ]
+    rows.sort(key=lambda row: row[2])
+    rows += [("CA", name, 6 + i, where[i]) for i, name in enumerate(sequence)]
+    rows += [("W", "W", 12 + i, np.array([40.0, 0, 5 * i])) for i in range(water)]
+    universe = mda.Universe.empty(
+        len(rows), 12 + water, atom_resindex=[row[2] for row in rows], trajectory=True
+    )
+    universe.add_TopologyAttr("names", [row[0] for row in rows])
+    universe.add_TopologyAttr("resnames", sequence * 2 + ["W"] * water)
+    universe.add_TopologyAttr(
+        "resids", [*range(1, 7), *range(1, 7), *range(1, water + 1)]
+    )
+    universe.atoms.positions = [row[3] for row in rows]
+    return universe
+
+
+def test_b10_go_sites_behind_the_beads_are_left_alone():
+    alone = Backmapper(martini_with_go_sites())
+    beside = Backmapper(martini_with_go_sites(water=4), unknown="drop")
+    assert len(alone.beads) == len(beside.beads) == 10
+    assert set(beside.dropped.names) == {"W"}
+    print(f"B10 Go sites behind the beads: {alone!r}; with water: {beside!r}")  # noqa: T201
+
+
+def test_b11_a_cap_that_no_model_knows_is_told():
+    beads = alpha_carbons([helix(6)], ["ALA", "GLY", "SER", "ALA", "GLY", "NH2"])
+    with pytest.raises(ValueError, match="leave its bead out") as caught:
+        Backmapper(beads)
+    print(f"B11 NH2: {caught.value}")  # noqa: T201
+
+
+def test_b16_copies_are_deep_and_updating_groups_refused():
+    beads = alpha_carbons([helix(6)], ["ALA", "GLY"])
+    one = Backmapper(beads)
+    other = copy.deepcopy(one)
+    other.beads.translate([5, 0, 0])
+    assert np.abs(one.beads.positions - other.beads.positions).max() == 5
+    with pytest.raises(ValueError, match="updating group") as caught:
+        Backmapper(beads.select_atoms("name CA", updating=True))
+    print(f"B16 deep copy: {other!r}; updating: {caught.value}")  # noqa: T201

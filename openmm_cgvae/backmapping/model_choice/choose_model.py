@@ -17,6 +17,7 @@ from openmm_cgvae.backmapping.model_choice.bead_matching import (
     find_molecules,
 )
 from openmm_cgvae.backmapping.model_choice.refusals import (
+    why_caps_are_refused,
     why_family_is_unknown,
     why_none_ships,
     why_not_of_model,
@@ -24,9 +25,12 @@ from openmm_cgvae.backmapping.model_choice.refusals import (
 )
 from openmm_cgvae.backmapping.model_choice.shipped_models import shipped_models
 from openmm_cgvae.chemistry.proteins import ProteinBeads, protein_from_beads
+from openmm_cgvae.chemistry.proteins.family_mappings import CAPS
 from openmm_cgvae.model import Model, Molecule, TransferableModel, require_molecule
 from openmm_cgvae.model.base import FEWEST_BEADS
+from openmm_cgvae.model.graphs.atom_types import atom_types_of
 from openmm_cgvae.model.pretrained import load_model
+from openmm_cgvae.molecules import AtomTable
 
 __all__ = ["ModelChoice", "choose_model"]
 
@@ -198,9 +202,7 @@ def _choose_family(
             f"`model` is for {model.bead_family} beads but the protein has "
             f"{protein.family} beads; leave model out, or choose another"
         )
-    # Virtual and Go sites belong to residues of the protein, and are no atoms.
-    is_site = np.isin(protein.others.resindices, protein.known.resindices)
-    others = protein.others[~is_site]
+    others = protein.others - protein.sites
     if len(others) and not allows_others:
         what = f"a protein of {protein.atom_table.n_residues} residues"
         raise ValueError(why_others_are_refused(what, others))
@@ -210,10 +212,27 @@ def _choose_family(
             f"directions between at least {FEWEST_BEADS} are needed to place atoms off "
             "a line; give a longer chain"
         )
+    caps = _unknown_caps(protein.atom_table, model)
+    if caps:
+        raise ValueError(why_caps_are_refused(caps, model.bead_family))
     molecule = Molecule(protein.atom_table, protein.mapping)
     is_reordered = bool((np.diff(protein.known.indices) < 0).any())
     found = FoundMolecules(protein.known, others, 1, is_reordered)
     return ModelChoice(model.for_molecule(molecule), found, protein.notes)
+
+
+def _unknown_caps(table: AtomTable, model: TransferableModel) -> list[str]:
+    """Find the caps whose atoms a model does not know, if it knows residues."""
+    words = atom_types_of(table, "identity")
+    if not any(word in model.vocabulary for word in words):
+        return []
+    is_unknown = np.array([word not in model.vocabulary for word in words])
+    residues = np.unique(table.residue_of_atom[is_unknown]).tolist()
+    return [
+        f"{table.residue_names[residue]} {table.residue_ids[residue]}"
+        for residue in residues
+        if table.residue_names[residue] in CAPS
+    ]
 
 
 def _has_residues(

@@ -11,10 +11,12 @@ from openmm_cgvae.backmapping.model_choice.bead_matching import (
     spell,
 )
 from openmm_cgvae.backmapping.model_choice.shipped_models import ShippedModel
+from openmm_cgvae.chemistry.proteins.bead_residues import shortlist
 from openmm_cgvae.model import Model
 from openmm_cgvae.model.pretrained import list_models
 
 __all__ = [
+    "why_caps_are_refused",
     "why_family_is_unknown",
     "why_none_ships",
     "why_not_of_model",
@@ -94,6 +96,17 @@ def why_none_ships(
     return (
         f"`universe` has {spell(names)}, which no shipped model has, {why_no_protein}; "
         f"give model= or train one with openmm_cgvae.train; {_those_that_ship()}"
+    )
+
+
+def why_caps_are_refused(caps: Sequence[str], family: str) -> str:
+    """Return the sentence about caps of a protein that a model does not know."""
+    several = len(caps) > 1
+    return (
+        f"`universe` has the cap{'s' if several else ''} {shortlist(list(caps))}, of "
+        f"which the model for {family} beads does not know the atoms; leave "
+        f"{'their beads' if several else 'its bead'} out, which makes the end of the "
+        "chain charged, or train a model on such molecules"
     )
 
 

@@ -13,6 +13,7 @@ from openmm_cgvae.chemistry.proteins.residue_names import (
     spelled_out,
 )
 from openmm_cgvae.molecules.attributes import attribute_or
+from openmm_cgvae.molecules.static_groups import static_atoms
 
 __all__ = ["BeadResidues", "has_positions", "read_residues", "shortlist"]
 
@@ -41,6 +42,8 @@ class BeadResidues:
         Equal where the segment, the chain and the molecule (of a TPR) are.
     is_alternate : ndarray of bool, shape (n_beads,)
         Whether a bead of a protein is left out as an alternate location.
+    is_site : ndarray of bool, shape (n_beads,)
+        Whether a bead is left out as a virtual site that stands behind the beads.
     """
 
     atoms: "mda.AtomGroup"
@@ -54,6 +57,7 @@ class BeadResidues:
     chain_ids: tuple[str, ...]
     segments: np.ndarray
     is_alternate: np.ndarray
+    is_site: np.ndarray
 
     @property
     def members(self) -> list[np.ndarray]:
@@ -112,7 +116,7 @@ def read_residues(
     ValueError
         If a bead comes twice, names are missing, or no residue is an amino acid.
     """
-    group = beads.atoms
+    group = static_atoms(beads, argument)
     indices = np.unique(group.indices)
     if not len(group):
         raise ValueError(f"`{argument}` is empty; select the {argument} of a protein")
@@ -143,7 +147,7 @@ def read_residues(
     rank = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     codes = attribute_or(atoms, "icodes", "")
     resids = atoms.resids
-    return BeadResidues(
+    found = BeadResidues(
         atoms=atoms,
         residue_of_bead=residue_of_bead,
         bead_names=names,
@@ -155,7 +159,44 @@ def read_residues(
         chain_ids=tuple(chain_ids[bead] for bead in first),
         segments=np.array([rank[keys[bead]] for bead in first]),
         is_alternate=is_alternate,
+        is_site=np.zeros(len(atoms), dtype=bool),
     )
+    return _without_sites(found)
+
+
+def _without_sites(residues: BeadResidues) -> BeadResidues:
+    """Return the residues without those that are only sites of others.
+
+    martinize2 puts the Gō sites of a chain behind its beads, one named CA for each
+    residue, with the residue's name and number.
+    """
+    members = [[residues.bead_names[bead] for bead in m] for m in residues.members]
+    keys = list(
+        zip(
+            residues.segments.tolist(),
+            residues.ids,
+            residues.insertion_codes,
+            residues.raw_names,
+            strict=True,
+        )
+    )
+    with_backbone = {
+        key for key, names in zip(keys, members, strict=True) if "BB" in names
+    }
+    is_site = np.array(
+        [
+            key in with_backbone and not any(_is_of_martini(name) for name in names)
+            for key, names in zip(keys, members, strict=True)
+        ]
+    )
+    if not is_site.any():
+        return residues
+    of_bead = np.append(is_site, [False])[residues.residue_of_bead]
+    return replace(residues.only(~is_site), is_site=of_bead)
+
+
+def _is_of_martini(name: str) -> bool:
+    return name == "BB" or (name.startswith("SC") and name[2:].isdigit())
 
 
 def has_positions(atoms: "mda.AtomGroup") -> bool:

@@ -110,13 +110,16 @@ def protein_from_beads(
             rings=chains.rings,
         )
     )
-    rest = np.setdiff1d(np.arange(len(residues.atoms)), order)
+    atoms = residues.atoms
+    is_other = ~np.isin(np.arange(len(atoms)), order)
+    is_site = residues.is_site | np.isin(atoms.resindices, atoms[order].resindices)
     return ProteinBeads(
         family=family,
         atom_table=atom_table,
         mapping=family_mapping(atom_table, family),
-        known=residues.atoms[order],
-        others=residues.atoms[rest],
+        known=atoms[order],
+        others=atoms[is_other],
+        sites=atoms[is_other & is_site],
         notes=(*recognised, *named, *chains.notes, *bridged, *ended),
     )
 

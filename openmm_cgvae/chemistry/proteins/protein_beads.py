@@ -26,6 +26,9 @@ class ProteinBeads:
         The beads of the protein, in the order of the mapping.
     others : MDAnalysis.AtomGroup
         The rest, in the order of the universe: virtual sites, solvent, lipids, ...
+    sites : MDAnalysis.AtomGroup
+        Those of the others that belong to residues of the protein and are no atoms:
+        virtual sites, and Gō sites behind the beads.
     notes : tuple of str
         What was taken for granted, a message each.
     """
@@ -35,6 +38,7 @@ class ProteinBeads:
     mapping: Mapping
     known: "mda.AtomGroup"
     others: "mda.AtomGroup"
+    sites: "mda.AtomGroup"
     notes: tuple[str, ...]
 
     def __repr__(self) -> str:

@@ -1,9 +1,11 @@
 """Odd beads give a result or one sentence."""
 
 import MDAnalysis as mda
+import numpy as np
 import pytest
 from MDAnalysisTests.datafiles import Martini_membrane_gro, PDB_full, PDB_icodes
 
+from openmm_cgvae import Backmapper
 from openmm_cgvae.chemistry.proteins import protein_from_beads, recognise_family
 from tests.chemistry.proteins.beads import alpha_carbons, make_beads
 
@@ -39,6 +41,32 @@ def alternates():
     beads.add_TopologyAttr("altLocs", ["", "A", "B", ""])
     beads.atoms.positions = [[0, 0, 0], [3.8, 0, 0], [3.7, 0, 0], [7.6, 0, 0]]
     return beads
+
+
+def with_sites_behind(n_chains=1, water=0):
+    """Martini with Gō sites behind the beads of each chain, as martinize2 has them."""
+    names, resnames, residue, resids, where = [], [], [], [], []
+
+    def put(name, place):
+        names.append(name)
+        residue.append(len(resnames) - 1)
+        where.append(place)
+
+    sequence = ("ALA", "GLY", "SER", "ALA")
+    for chain in range(n_chains):
+        for beads in (True, False):
+            for number, resname in enumerate(sequence, start=1):
+                resnames.append(resname)
+                resids.append(number)
+                place = np.array([3.5 * number, 20.0 * chain, 0.0])
+                put("BB" if beads else "CA", place)
+                if beads and resname != "GLY":
+                    put("SC1", place + [0, 0, 2.5])
+    for number in range(water):
+        resnames.append("W")
+        resids.append(number + 1)
+        put("W", np.array([0.0, 0.0, 50.0 + 5 * number]))
+    return make_beads(names, resnames, residue, resids=resids, positions=where)
 
 
 def mixed_residue():
@@ -109,6 +137,7 @@ BUILT = {
     ),
     "calcium after": (alpha_carbons("ALA GLY CA"), "ALA GLY", ""),
     "Martini with virtual sites": (with_sites(), "ALA GLY", ""),
+    "Martini with Go sites behind": (with_sites_behind(), "ALA GLY SER ALA", ""),
     "Martini that could be either": (martini("GLY SER", [0, 1]), "GLY SER", "family="),
 }
 
@@ -246,3 +275,39 @@ def test_chains_of_one_name_get_names_of_their_own():
     beads = four(resids=[1, 2, 1, 2], positions=GAP, segids=["A"])
     table = protein_from_beads(beads).atom_table
     assert table.chain_ids == ("A", "A", "B", "B")
+
+
+@pytest.mark.parametrize("n_chains", [1, 3])
+def test_sites_behind_the_beads_are_others_and_water_beside_them_too(n_chains):
+    protein = protein_from_beads(with_sites_behind(n_chains, water=5))
+    assert protein.family == "martini3"
+    assert protein.atom_table.n_residues == 4 * n_chains
+    assert protein.atom_table.names.count("OXT") == n_chains
+    assert set(protein.sites.names) == {"CA"}
+    assert len(protein.sites) == 4 * n_chains
+    assert set((protein.others - protein.sites).names) == {"W"}
+    assert len(protein.others) == 4 * n_chains + 5
+
+
+def test_a_backmapper_leaves_sites_alone_and_says_what_is_water():
+    assert len(Backmapper(with_sites_behind()).beads) == 7
+    with pytest.raises(ValueError, match="W"):
+        Backmapper(with_sites_behind(water=2))
+    dropped = Backmapper(with_sites_behind(water=2), unknown="drop").dropped
+    assert set(dropped.names) == {"W"}
+
+
+@pytest.mark.parametrize("cap", ["NH2", "NHE"])
+def test_a_cap_that_the_model_does_not_know_gets_a_sentence(cap):
+    beads = alpha_carbons(f"ALA GLY SER ALA {cap}")
+    assert protein_from_beads(beads).atom_table.residue_names[-1] == "NHE"
+    with pytest.raises(ValueError, match="^`universe` has the cap NHE 5, .*; leave"):
+        Backmapper(beads)
+
+
+@pytest.mark.parametrize("build", [protein_from_beads, recognise_family, Backmapper])
+def test_an_updating_group_is_refused(build):
+    group = four().select_atoms("name CA", updating=True)
+    with pytest.raises(ValueError, match="is an updating group, .* pass its `atoms`"):
+        build(group)
+    assert build(group.atoms)
