@@ -25,7 +25,8 @@ def only_run(lock: Path, argument: str = "output") -> Iterator[None]:
     Parameters
     ----------
     lock : Path
-        The file that is locked, in a folder that is there. It is removed in the end.
+        The file that is locked; its folder is made if need be. It is removed in the
+        end.
     argument : str
         What errors call the folder.
 
@@ -45,6 +46,7 @@ def only_run(lock: Path, argument: str = "output") -> Iterator[None]:
     """
     held = FileLock(lock)
     try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
         held.acquire(timeout=0)
     except Timeout as error:
         raise StoppedError(
@@ -53,9 +55,9 @@ def only_run(lock: Path, argument: str = "output") -> Iterator[None]:
         ) from error
     except OSError as error:
         raise PermissionError(
-            f"`{argument}` cannot be locked: nothing can be written to the folder "
-            f"{str(lock.parent)!r} ({error.strerror}); choose another, or change its "
-            "permissions"
+            f"`{argument}` cannot be written to: the folder {str(lock.parent)!r} can "
+            f"neither be made nor locked ({error.strerror}); choose another, or change "
+            "its permissions"
         ) from error
     try:
         yield

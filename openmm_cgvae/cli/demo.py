@@ -71,7 +71,6 @@ def run_demo(
         Report, relaxation and folder.
     """
     folder = Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
     with only_run(folder / LOCK):
         return _run(folder, seed)
 

@@ -13,6 +13,16 @@ from openmm_cgvae._runtime.run_folder import (
     read_settings,
 )
 
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(PermissionError, match="neither be made nor locked .*; choose"),
+        only_run(tmp_path / "file" / "folder" / LOCK),
+    ):
+        pass
+
+
 HOLDING = """
 import sys
 from pathlib import Path

@@ -15,13 +15,20 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from openmm_cgvae import Backmapper, coarse_grain, load_model, save_model
+from openmm_cgvae import (
+    Backmapper,
+    BackmapReporter,
+    coarse_grain,
+    load_model,
+    save_model,
+)
 from openmm_cgvae.backmapping.streaming import job as job_room
-from openmm_cgvae.cli import main
+from openmm_cgvae.cli import main, make_parser
 from openmm_cgvae.data import data_path
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model.checkpoint import HEADER_KEY, read_header
 from openmm_cgvae.simulation.molecule_sets import read_molecules
+from openmm_cgvae.structures.relaxation import RelaxationSettings
 from openmm_cgvae.testing import dipeptide
 
 pytestmark = [
@@ -83,6 +90,22 @@ def test_a5_a_continued_run_never_mixes_two_inputs(tmp_path):
     atoms = mda.Universe(dipeptide.TOPOLOGY, str(written))
     assert max(abs(ts.positions.mean()) for ts in atoms.trajectory) < 20
     say("A5 another trajectory of the same length", e.value)
+
+
+def test_a8_a_reporter_has_the_temperature_of_its_backmapper(tmp_path):
+    cold = Backmapper(dipeptide.beads(n_frames=1), temperature=0.0)
+    reporter = BackmapReporter(tmp_path / "atoms.xtc", 1, cold)
+    assert reporter._decoding.sampler.temperature == 0.0
+    say("A8 a reporter of a Backmapper(temperature=0)", "temperature 0")
+
+
+def test_a8_the_spring_of_relax_is_the_librarys():
+    shown = make_parser(knows_settings=False).parse_args(
+        ["relax", "--topology", "a.pdb", "--mapping", "residues", "--output", "b.pdb"]
+    )
+    assert not hasattr(shown, "k")  # only what is given replaces the library's
+    assert shown.stands_for["k"][1] == RelaxationSettings().k == 1e6
+    say("A8 relax --k", "1e6, as in the library")
 
 
 def test_c17_two_simulations_into_one_folder_do_not_mix(tmp_path):

@@ -123,7 +123,6 @@ def run_benchmark(
             if (cell_folder / RESULT).exists():
                 continue
             bar.set_description(cell.name)
-            cell_folder.mkdir(exist_ok=True)
             runner = _Runner(
                 config, cell, cell_folder, atoms, frames, command, compiles
             )

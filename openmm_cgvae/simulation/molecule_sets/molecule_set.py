@@ -154,7 +154,6 @@ class MoleculeSet:
         """
         if all(name in self for name in (*left_out, *jobs)):
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
         with only_run(self.folder / LOCK):
             self._read()  # another run may have gone on in the meantime
             for name, message in left_out.items():

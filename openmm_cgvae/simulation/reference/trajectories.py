@@ -143,7 +143,6 @@ def simulate(  # noqa: PLR0913 - one argument for each setting of a run
     result = _result_in(folder, config)
     if result.was_complete:
         return result
-    folder.mkdir(parents=True, exist_ok=True)
     with only_run(folder / f".{system}.lock"):
         result = _result_in(folder, config)  # the last holder may have completed it
         if not result.was_complete:
