@@ -67,7 +67,8 @@ def out_of_bounds(rule):
     if limits.least is not None:
         found += [(limits.least - 1, f"at least {limits.least}")]
     if limits.most is not None:
-        found += [(limits.most + 1, f"{limits.least} to {limits.most}")]
+        from_least = "at most" if limits.least is None else f"{limits.least} to"
+        found += [(limits.most + 1, f"{from_least} {limits.most}")]
     if limits.below is not None:
         found += [(limits.below, "less than"), (limits.below + 1, "less than")]
     return found
