@@ -21,6 +21,7 @@ _SAMPLE_FIELD = "{sample}"
 _OWN_FILES = re.compile(
     r"(\.[0-9a-f]{32}-)?"  # unfinished
     r"((block-\d+(-\d+)?|so-far-\d+)\.(xtc|dcd|trr|json)|progress\.json|job\.pickle)"
+    r"|\.so-far-\d+\.trr_offsets\.(npz|lock)"  # of MDAnalysis, which reads the last
 )
 
 

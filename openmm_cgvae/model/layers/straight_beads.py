@@ -55,7 +55,7 @@ def bent_where_straight(batch: GraphBatch) -> GraphBatch:
     >>> bent_where_straight(batch) is batch
     True
     >>> moved = bent_where_straight(graph.batch(straight)).bead_positions - straight[0]
-    >>> torch.linalg.vector_norm(moved, dim=1).round(decimals=2).tolist()
+    >>> [round(length, 2) for length in torch.linalg.vector_norm(moved, dim=1).tolist()]
     [0.45, 0.45, 0.45]
     """
     beads = batch.bead_positions
