@@ -7,11 +7,8 @@ from typing import Any
 import MDAnalysis as mda
 import numpy as np
 
-from openmm_cgvae.chemistry.proteins.residue_names import (
-    KnownName,
-    known_name,
-    spelled_out,
-)
+from openmm_cgvae.chemistry.proteins.residue_labels import ResidueLabels, read_labels
+from openmm_cgvae.chemistry.proteins.residue_names import KnownName, known_name
 from openmm_cgvae.molecules.attributes import attribute_or
 from openmm_cgvae.molecules.static_groups import static_atoms
 
@@ -26,6 +23,8 @@ class BeadResidues:
     ----------
     atoms : MDAnalysis.AtomGroup
         All beads that were given, in the order of the universe.
+    labels : ResidueLabels
+        Names and numbers of the residues of all beads, a protein's or not.
     residue_of_bead : ndarray of int, shape (n_beads,)
         Index of the residue of each bead of ``atoms``; -1 outside a protein.
     bead_names : list of str, one per bead of ``atoms``
@@ -44,9 +43,12 @@ class BeadResidues:
         Whether a bead of a protein is left out as an alternate location.
     is_site : ndarray of bool, shape (n_beads,)
         Whether a bead is left out as a virtual site that stands behind the beads.
+    notes : tuple of str
+        What was taken for granted.
     """
 
     atoms: "mda.AtomGroup"
+    labels: ResidueLabels
     residue_of_bead: np.ndarray
     bead_names: list[str]
     first_beads: np.ndarray
@@ -58,6 +60,7 @@ class BeadResidues:
     segments: np.ndarray
     is_alternate: np.ndarray
     is_site: np.ndarray
+    notes: tuple[str, ...]
 
     @property
     def members(self) -> list[np.ndarray]:
@@ -126,9 +129,9 @@ def read_residues(
             "ones; select each once"
         )
     atoms = group.universe.atoms[indices]
-    raw = spelled_out(_needed(atoms, "resnames", argument))
+    labels = read_labels(atoms, argument)
+    raw, names = labels.residue_names, labels.bead_names
     meanings = {name: known_name(name) for name in set(raw)}
-    names = [name.strip().upper() for name in _needed(atoms, "names", argument)]
     is_protein = np.array([meanings[name] is not None for name in raw])
     is_alternate = is_protein & _is_alternate(atoms, names)
     is_protein &= ~is_alternate
@@ -138,30 +141,40 @@ def read_residues(
             f"{shortlist(sorted(set(raw)))}; name residues as in the PDB, such as "
             "ALA or HIS"
         )
-    residue_of_bead, first = _number(atoms, names, is_protein)
-    chains = attribute_or(atoms, "chainIDs", "")
-    segids = attribute_or(atoms, "segids", "")
-    chain_ids = [str(c or s) for c, s in zip(chains, segids, strict=True)]
-    molecules = attribute_or(atoms, "molnums", 0)
-    keys = list(zip(atoms.segindices.tolist(), chain_ids, molecules, strict=True))
-    rank = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    residue_of_bead, first = _number(labels, is_protein)
+    chain_ids, segments = _read_chains(atoms, labels)
     codes = attribute_or(atoms, "icodes", "")
-    resids = atoms.resids
     found = BeadResidues(
         atoms=atoms,
+        labels=labels,
         residue_of_bead=residue_of_bead,
         bead_names=names,
         first_beads=first,
         raw_names=tuple(raw[bead] for bead in first),
         names=tuple(known for b in first if (known := meanings[raw[b]]) is not None),
-        ids=tuple(int(resids[bead]) for bead in first),
+        ids=tuple(int(labels.ids[bead]) for bead in first),
         insertion_codes=tuple(str(codes[bead]).strip() for bead in first),
         chain_ids=tuple(chain_ids[bead] for bead in first),
-        segments=np.array([rank[keys[bead]] for bead in first]),
+        segments=segments[first],
         is_alternate=is_alternate,
         is_site=np.zeros(len(atoms), dtype=bool),
+        notes=(*labels.notes, *_copy_notes(labels, first)),
     )
     return _without_sites(found)
+
+
+def _read_chains(
+    atoms: "mda.AtomGroup", labels: ResidueLabels
+) -> tuple[list[str], np.ndarray]:
+    """Return the chain of each bead, and a number that differs between segments."""
+    chains = attribute_or(atoms, "chainIDs", "")
+    segids = attribute_or(atoms, "segids", "")
+    chain_ids = [str(c or s) for c, s in zip(chains, segids, strict=True)]
+    keys = list(
+        zip(atoms.segindices.tolist(), chain_ids, labels.molecules, strict=True)
+    )
+    rank = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return chain_ids, np.array([rank[key] for key in keys])
 
 
 def _without_sites(residues: BeadResidues) -> BeadResidues:
@@ -209,17 +222,6 @@ def shortlist(words: list[str]) -> str:
     return ", ".join(words if len(words) <= 8 else [*words[:6], "…", words[-1]])
 
 
-def _needed(atoms: "mda.AtomGroup", name: str, argument: str) -> list[str]:
-    values = [str(value) for value in attribute_or(atoms, name, "")]
-    if not any(values):
-        what = "residues" if name == "resnames" else argument
-        raise ValueError(
-            f"`{argument}` has no names of {what}; add them with "
-            f"universe.add_TopologyAttr({name!r}, ...)"
-        )
-    return values
-
-
 def _is_alternate(atoms: "mda.AtomGroup", names: list[str]) -> np.ndarray:
     """Find beads at an alternate location of one that came before."""
     locations = [str(loc).strip() for loc in attribute_or(atoms, "altLocs", "")]
@@ -239,19 +241,19 @@ def _is_alternate(atoms: "mda.AtomGroup", names: list[str]) -> np.ndarray:
 
 
 def _number(
-    atoms: "mda.AtomGroup", names: list[str], is_protein: np.ndarray
+    labels: ResidueLabels, is_protein: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the residue of each bead, and where each begins: at a name that recurs.
 
     Files that number all residues alike are read as one residue.
     """
-    residue_of_bead = np.full(len(atoms), -1)
+    residue_of_bead = np.full(len(is_protein), -1)
     seen: dict[tuple[int, str], int] = {}
     number: dict[tuple[int, int], int] = {}
     first = []
-    resindices = atoms.resindices.tolist()
+    resindices = labels.residues.tolist()
     for bead in np.flatnonzero(is_protein).tolist():
-        key = (resindices[bead], names[bead])
+        key = (resindices[bead], labels.bead_names[bead])
         copy = seen[key] = seen.get(key, -1) + 1
         residue = (resindices[bead], copy)
         if residue not in number:
@@ -259,3 +261,22 @@ def _number(
             first.append(bead)
         residue_of_bead[bead] = number[residue]
     return residue_of_bead, np.array(first)
+
+
+def _copy_notes(labels: ResidueLabels, first: np.ndarray) -> list[str]:
+    """Check that residues were not made of a molecule whose beads have one name."""
+    found, where, sizes = np.unique(
+        labels.residues[first], return_index=True, return_counts=True
+    )
+    if not (sizes > 1).any():
+        return []
+    largest = int(sizes.argmax())
+    bead = first[where[largest]]
+    others = int((sizes > 1).sum()) - 1
+    return [
+        f"{sizes[largest]} beads named {labels.bead_names[bead]} of one residue are "
+        f"taken for as many residues {labels.residue_names[bead]}"
+        + (f", and so in {others} more" if others else "")
+        + "; leave out names of residues and name each bead by its amino acid if it "
+        "is a molecule"
+    ]

@@ -110,9 +110,9 @@ def protein_from_beads(
             rings=chains.rings,
         )
     )
-    atoms = residues.atoms
+    atoms, labels = residues.atoms, residues.labels.residues
     is_other = ~np.isin(np.arange(len(atoms)), order)
-    is_site = residues.is_site | np.isin(atoms.resindices, atoms[order].resindices)
+    is_site = residues.is_site | np.isin(labels, labels[order])
     return ProteinBeads(
         family=family,
         atom_table=atom_table,
@@ -120,7 +120,7 @@ def protein_from_beads(
         known=atoms[order],
         others=atoms[is_other],
         sites=atoms[is_other & is_site],
-        notes=(*recognised, *named, *chains.notes, *bridged, *ended),
+        notes=(*residues.notes, *recognised, *named, *chains.notes, *bridged, *ended),
     )
 
 

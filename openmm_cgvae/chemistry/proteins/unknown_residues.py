@@ -45,7 +45,8 @@ def refuse_unknown_residues(
     is_known = np.zeros(len(atoms), dtype=bool)
     is_known[order] = True
     telling = ["BB"] if family in MARTINI_VERSIONS else np.unique(names[order])
-    resnames = np.array([str(name).strip().upper() for name in atoms.resnames])
+    labels = residues.labels
+    resnames = np.array([name.strip().upper() for name in labels.residue_names])
     is_alike = np.isin(names, telling)
     is_named = (names == resnames) & (names[first] == resnames[first]).all()
     is_chain = (is_alike | is_named) & ~np.isin(resnames, list(IONS))
@@ -56,7 +57,7 @@ def refuse_unknown_residues(
         return
     here, following = chain[:-1], chain[1:]
     is_bonded = atoms.segindices[here] == atoms.segindices[following]
-    is_near = np.diff(atoms.resids[chain]) == 1
+    is_near = np.diff(labels.ids[chain]) == 1
     if has_positions(atoms):
         where = atoms.positions.astype(np.float64)
         distances = distances_between(where[here], where[following], atoms.dimensions)
@@ -68,10 +69,10 @@ def refuse_unknown_residues(
     touches[1:] += is_bonded & ~is_strange[:-1]
     found = chain[is_strange & (touches >= np.where(is_alike[chain], 1, 2))]
     if len(found):
-        labels = [_label(residues, bead) for bead in found.tolist()]
+        strange = [_label(residues, bead) for bead in found.tolist()]
         raise ValueError(
             "`beads` has residues inside its chains that are no standard amino acids: "
-            f"{shortlist(labels)}; rename them to those they come from, or leave them "
+            f"{shortlist(strange)}; rename them to those they come from, or leave them "
             "out"
         )
 
@@ -79,4 +80,5 @@ def refuse_unknown_residues(
 def _label(residues: BeadResidues, bead: int) -> str:
     atom = residues.atoms[bead]
     chain = getattr(atom, "chainID", "") or getattr(atom, "segid", "")
-    return f"{atom.resname} {atom.resid}" + (f" of chain {chain}" if chain else "")
+    where = f" of chain {chain}" if chain else ""
+    return f"{residues.labels.residue_names[bead]} {residues.labels.ids[bead]}{where}"

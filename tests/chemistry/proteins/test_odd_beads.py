@@ -99,7 +99,7 @@ BUILT = {
     "equal neighbours of one number": (
         make_beads(["CA"] * 3, ["ALA"], [0, 0, 0]),
         "ALA ALA ALA",
-        "",
+        "3 beads named CA of one residue",
     ),
     "CHARMM's histidines": (alpha_carbons("HSD HSE HSP"), "HIS HIS HIS", ""),
     "histidine": (alpha_carbons("GLY HIS"), "GLY HIS", "NE2"),
