@@ -2,24 +2,21 @@
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from openmm_cgvae.model.base import Molecule
 from openmm_cgvae.model.graphs import GraphBatch
+from openmm_cgvae.model.refinement.contact_search import ContactSearch
+from openmm_cgvae.model.refinement.fault_repair import FaultRepair
 from openmm_cgvae.model.refinement.geometry_refinement import (
-    N_NATURAL_DEVIATIONS,
     SMALLEST_DISTANCE,
     ContactList,
     GeometryRefinement,
 )
-from openmm_cgvae.model.refinement.geometry_statistics import (
-    N_BONDS_OF_PAIRS,
-    GeometryStatistics,
-    atom_pair_types,
-    contact_classes,
-    contacts_within,
-    stereocentre_types,
-)
+from openmm_cgvae.model.refinement.geometry_statistics import GeometryStatistics
+from openmm_cgvae.model.refinement.geometry_terms import GeometryTerms
+from openmm_cgvae.model.refinement.strain import volume_gradients
 
 __all__ = ["TransferableRefinement"]
 
@@ -36,7 +33,8 @@ class TransferableRefinement(GeometryRefinement):
     to three bonds to within two standard deviations of their means, the volumes of
     stereocentres likewise, which brings wrong chirality right, and contacts to no less
     than what is rare in data. An atom that alone makes a bead stays where it is;
-    otherwise beads are put back with the least motion.
+    otherwise beads are put back with the least motion. What is wrong after that is
+    repaired, see `fault_repair.FaultRepair`.
 
     Parameters
     ----------
@@ -55,17 +53,11 @@ class TransferableRefinement(GeometryRefinement):
         self, geometry: GeometryStatistics, molecule: Molecule, n_steps: int
     ) -> None:
         super().__init__(n_steps)
-        table, mapping = molecule.atom_table, molecule.mapping
-        self.geometry = geometry
-        pairs, self.mean, self.tolerance = _known_pairs(geometry, molecule)
-        self.first, self.second = pairs.T
-        self.centres, self.smallest = _known_centres(geometry, molecule)
-        bonded = [table.pairs_within(n) for n in range(1, N_BONDS_OF_PAIRS + 1)]
-        codes = [pair[:, 0] * table.n_atoms + pair[:, 1] for pair in bonded]
-        self.bonded, self.third = codes[1], np.setdiff1d(codes[2], codes[1])
-        self.classes = contact_classes(table)
+        mapping = molecule.mapping
+        self.terms = GeometryTerms.of(geometry, molecule)
+        self.search = ContactSearch(geometry, molecule.atom_table)
         dtype = torch.get_default_dtype()
-        heavy = torch.tensor(table.is_heavy, dtype=dtype)
+        heavy = torch.tensor(molecule.atom_table.is_heavy, dtype=dtype)
         mobility = HYDROGEN_MOBILITY + (HEAVY_MOBILITY - HYDROGEN_MOBILITY) * heavy
         weights = torch.tensor(mapping.weights, dtype=dtype)
         # An atom that has all the weight of its bead is the bead, which stays.
@@ -74,6 +66,33 @@ class TransferableRefinement(GeometryRefinement):
         squares = torch.zeros(mapping.n_beads).index_add(0, bead_of_atom, weights**2)
         # The least motion of atoms that moves their bead by one.
         self.counter_move = weights / squares[bead_of_atom]
+        self.repair = FaultRepair(self.terms, self.search, molecule, self.counter_move)
+
+    def forward(
+        self,
+        positions: Float[Tensor, "n_atoms 3"],
+        batch: GraphBatch,
+        bead_slack: float = 0.0,
+    ) -> Float[Tensor, "n_atoms 3"]:
+        """Refine structures, and repair what is still wrong with them.
+
+        Parameters
+        ----------
+        positions : Tensor, shape (n_atoms, 3)
+            Atoms of all copies [Å].
+        batch : GraphBatch
+            Copies of the molecule.
+        bead_slack : float
+            How far beads may move where something is wrong [Å].
+
+        Returns
+        -------
+        Tensor, shape (n_atoms, 3)
+            The refined atoms [Å], with the same beads.
+        """
+        refined = super().forward(positions, batch)
+        contacts = self._contacts(refined, batch)
+        return self.repair(refined, batch, contacts, bead_slack)
 
     def _moves(
         self, positions: Tensor, batch: GraphBatch, contacts: ContactList
@@ -93,32 +112,26 @@ class TransferableRefinement(GeometryRefinement):
     def _correct_lengths(
         self, atoms: Tensor, mobility: Tensor, corrections: "_Corrections"
     ) -> None:
-        gaps = atoms[:, self.first] - atoms[:, self.second]  # [copy, pair, 3]
+        terms = self.terms
+        first, second = terms.pairs.unbind(1)
+        gaps = atoms[:, first] - atoms[:, second]  # [copy, pair, 3]
         lengths = torch.linalg.vector_norm(gaps, dim=-1).clamp(min=SMALLEST_DISTANCE)
         wanted = torch.clamp(
-            lengths, self.mean - self.tolerance, self.mean + self.tolerance
+            lengths, terms.mean - terms.tolerance, terms.mean + terms.tolerance
         )
         push = ((wanted - lengths) / lengths)[..., None] * gaps
-        fraction = _fraction(mobility[self.first], mobility[self.second])
+        fraction = _fraction(mobility[first], mobility[second])
         asks = (wanted != lengths).to(atoms.dtype)
-        corrections.add(self.first, fraction * push, asks)
-        corrections.add(self.second, (fraction - 1) * push, asks)
+        corrections.add(first, fraction * push, asks)
+        corrections.add(second, (fraction - 1) * push, asks)
 
     def _correct_chirality(
         self, atoms: Tensor, mobility: Tensor, corrections: "_Corrections"
     ) -> None:
         """Follow the gradient of the volumes of stereocentres that are too small."""
-        rows = self.centres.unbind(1)  # the centre and three of its neighbours
-        a, b, c = (atoms[:, end] - atoms[:, rows[0]] for end in rows[1:])
-        # The volume a . (b x c) has these gradients by the ends; all shifted together
-        # leave it as it is, which gives that by the centre.
-        by_ends = [
-            torch.linalg.cross(b, c, dim=-1),
-            torch.linalg.cross(c, a, dim=-1),
-            torch.linalg.cross(a, b, dim=-1),
-        ]
-        gradients = [-(by_ends[0] + by_ends[1] + by_ends[2]), *by_ends]
-        lacking = torch.relu(self.smallest - (a * by_ends[0]).sum(-1))
+        rows = self.terms.centres.unbind(1)  # the centre and three of its neighbours
+        volumes, gradients = volume_gradients([atoms[:, row] for row in rows])
+        lacking = torch.relu(self.terms.least_volume - volumes)
         # So far along the gradient, to first order, nothing is lacking.
         steepness = sum(
             mobility[row] * (gradient**2).sum(-1)
@@ -135,21 +148,14 @@ class TransferableRefinement(GeometryRefinement):
     def _contacts(self, positions: Tensor, batch: GraphBatch) -> ContactList:
         structures = positions.detach().reshape(batch.n_molecules, -1, 3).numpy()
         n_atoms = structures.shape[1]
-        table = self.geometry.least.numpy()
         firsts, seconds, leasts = [], [], []
-        cutoff = float(table.max()) + self.contact_list_margin
         for copy, structure in enumerate(structures):
-            pairs = contacts_within(structure, cutoff, self.bonded)
-            codes = pairs[:, 0].astype(np.int64) * n_atoms + pairs[:, 1]
-            # Row 0 of the table is of atoms three bonds apart, row 1 of all others.
-            far = (~np.isin(codes, self.third)).astype(int)
-            one, other = self.classes[pairs].T
-            least = table[far, one, other]
-            gaps = structure[pairs[:, 0]] - structure[pairs[:, 1]]
-            near = np.linalg.norm(gaps, axis=-1) < least + self.contact_list_margin
-            firsts.append(pairs[near, 0] + copy * n_atoms)
-            seconds.append(pairs[near, 1] + copy * n_atoms)
-            leasts.append(least[near])
+            pairs, least = self.search.near(
+                structure, np.arange(n_atoms), self.contact_list_margin
+            )
+            firsts.append(pairs[:, 0] + copy * n_atoms)
+            seconds.append(pairs[:, 1] + copy * n_atoms)
+            leasts.append(least)
         return tuple(  # type: ignore[return-value]
             torch.from_numpy(np.concatenate(part)) for part in (firsts, seconds, leasts)
         )
@@ -202,32 +208,3 @@ def _correct_contacts(
 def _fraction(one: Tensor, other: Tensor) -> Tensor:
     """Compute which part of a push the first of two atoms takes; none if both stay."""
     return (one / (one + other)).nan_to_num(0.0)[:, None]
-
-
-def _known_pairs(
-    geometry: GeometryStatistics, molecule: Molecule
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Find the pairs whose type is known, their mean distances and tolerances."""
-    pairs = molecule.atom_table.pairs_within(N_BONDS_OF_PAIRS)
-    types = _numbers(atom_pair_types(molecule.atom_table, pairs), geometry.pairs)
-    known = torch.from_numpy(types[types >= 0])
-    tolerance = N_NATURAL_DEVIATIONS * geometry.pair_deviation[known]
-    return torch.from_numpy(pairs[types >= 0]), geometry.pair_mean[known], tolerance
-
-
-def _known_centres(
-    geometry: GeometryStatistics, molecule: Molecule
-) -> tuple[Tensor, Tensor]:
-    """Find the stereocentres whose type is known, and the least volume of each."""
-    table = molecule.atom_table
-    types = _numbers(stereocentre_types(table), geometry.stereocentres)
-    known = torch.from_numpy(types[types >= 0])
-    tolerance = N_NATURAL_DEVIATIONS * geometry.volume_deviation[known]
-    centres = torch.tensor(table.stereocentres)[torch.from_numpy(types >= 0)]
-    return centres, geometry.volume_mean[known] - tolerance
-
-
-def _numbers(words: list[str], known: tuple[str, ...]) -> np.ndarray:
-    """Find the number of each word among those known; -1 for others."""
-    number = {word: rank for rank, word in enumerate(known)}
-    return np.array([number.get(word, -1) for word in words], dtype=np.int64)
