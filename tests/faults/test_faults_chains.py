@@ -5,6 +5,7 @@ import copy
 import MDAnalysis as mda
 import numpy as np
 import pytest
+from MDAnalysis.lib.distances import distance_array
 
 from openmm_cgvae import Backmapper
 
@@ -55,6 +56,25 @@ def test_a1_chains_stay_in_the_image_of_their_beads():
     assert off < 1e-3
     assert made.report().columns["n_clashes"][0] == 0
     print(f"A1 two helices in a box of 110 Å: beads {off:.1e} Å off, no clashes")  # noqa: T201
+
+
+def test_a1_chains_relax_by_the_box():
+    sequence = ["LEU", "GLU", "PHE", "ALA"] * 5
+    box = np.array([60.0, 60, 60, 90, 90, 90])
+    # The second helix beside the first, through a wall of the box.
+    chains = [helix(20) + [4, 30, 8], helix(20) + [4 - 8.5 + 60, 30, 8]]
+    beads = alpha_carbons(
+        chains, sequence, segids="AB", resids=list(range(1, 21)) * 2, box=box
+    )
+    made = Backmapper(beads).sample(seed=1)
+    relaxed = made.relax(progress=False).ensemble
+    table = made.atom_table
+    chain = np.array(table.chain_ids)[table.residue_of_atom]
+    where = relaxed.positions_angstrom[0]
+    nearest = distance_array(where[chain == "A"], where[chain == "B"], box).min()
+    assert nearest > 1.5
+    assert (np.abs(relaxed.bead_positions[0] - beads.atoms.positions) < 1e-3).all()
+    print(f"A1 helices that touch through a wall, relaxed: {nearest:.2f} Å apart")  # noqa: T201
 
 
 def strands(n_strands, apart=4.8):

@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import openmm
 from openmm import app, unit
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.structures.openmm_bridge.topologies import openmm_topology
@@ -25,6 +27,7 @@ __all__ = [
 DEFAULT_FORCEFIELD = ("amber99sbildn.xml", "amber99_obc.xml")
 IMPLICIT_SOLVENTS = (openmm.GBSAOBCForce, openmm.CustomGBForce)
 CUTOFF_NM = 1.0
+IMPLICIT_CUTOFF_NM = 2.0  # nothing sums what is beyond it
 # OpenMM wants a cutoff below half of the box; leave room for a shrinking one.
 LARGEST_CUTOFF_PER_BOX_EDGE = 0.45
 # A smaller cutoff would leave out what atoms that touch do to each other.
@@ -50,9 +53,10 @@ def make_system(
         A force field, the names of its XML files, or a ready System, which is
         returned as it is. By default Amber99SB-ILDN in OBC implicit solvent.
     box : ndarray, shape (6,), optional
-        Unit cell [Å, degrees]. With one, electrostatics are particle-mesh
-        Ewald; without one, and in implicit solvent, which has no box, all pairs
-        interact.
+        Unit cell [Å, degrees]. With one, electrostatics are particle-mesh Ewald, and
+        several molecules in implicit solvent interact with the nearest images up to
+        20 Å. Without one, and for one molecule in implicit solvent or molecules of a
+        slab there, all pairs interact.
     constraints : object, optional
         None, ``app.HBonds``, ``app.AllBonds`` or ``app.HAngles``.
 
@@ -71,23 +75,29 @@ def make_system(
     field = load_forcefield(forcefield)
     system = _create_system(field, atom_table, None, constraints)
     is_implicit = any(isinstance(f, IMPLICIT_SOLVENTS) for f in system.getForces())
-    if box is None or is_implicit:
+    if box is None:
         return system
-    return _create_system(field, atom_table, box, constraints)
+    if is_implicit and (not np.all(box[:3]) or _is_one_molecule(atom_table)):
+        return system  # which meets no image of its own, or has no box in OpenMM
+    return _create_system(field, atom_table, box, constraints, is_implicit=is_implicit)
 
 
-def periodic_options(topology: app.Topology) -> dict[str, Any]:
+def periodic_options(
+    topology: app.Topology, *, is_implicit: bool = False
+) -> dict[str, Any]:
     """Return what `ForceField.createSystem` has to know of a box.
 
     Parameters
     ----------
     topology : openmm.app.Topology
         With box vectors.
+    is_implicit : bool
+        Whether the solvent is implicit, for which there is no Ewald sum.
 
     Returns
     -------
     dict
-        Particle-mesh Ewald and a cutoff that fits into the box.
+        Particle-mesh Ewald, or a cutoff alone, that fits into the box.
 
     Raises
     ------
@@ -111,8 +121,11 @@ def periodic_options(topology: app.Topology) -> dict[str, Any]:
             f"cut off at {largest * ANGSTROM_PER_NM:.3g} A; give one of at least "
             f"{least * ANGSTROM_PER_NM:.3g} A, or none"
         )
-    cutoff = min(CUTOFF_NM, largest) * unit.nanometer
-    return {"nonbondedMethod": app.PME, "nonbondedCutoff": cutoff}
+    wanted = IMPLICIT_CUTOFF_NM if is_implicit else CUTOFF_NM
+    return {
+        "nonbondedMethod": app.CutoffPeriodic if is_implicit else app.PME,
+        "nonbondedCutoff": min(wanted, largest) * unit.nanometer,
+    }
 
 
 def load_forcefield(
@@ -149,18 +162,26 @@ def load_forcefield(
     return _read_forcefield(tuple(forcefield))
 
 
+def _is_one_molecule(atom_table: AtomTable) -> bool:
+    n_atoms, bonds = atom_table.n_atoms, atom_table.bonds
+    graph = coo_array((np.ones(len(bonds)), bonds.T), shape=(n_atoms, n_atoms))
+    return bool(connected_components(graph, directed=False)[0] == 1)
+
+
 def _create_system(
     field: app.ForceField,
     atom_table: AtomTable,
     box: np.ndarray | None,
     constraints: Any,
+    *,
+    is_implicit: bool = False,
 ) -> openmm.System:
     topology = openmm_topology(atom_table, box)
     options: dict[str, Any] = {"constraints": constraints}
     if box is None:
         options["nonbondedMethod"] = app.NoCutoff
     else:
-        options.update(periodic_options(topology))
+        options.update(periodic_options(topology, is_implicit=is_implicit))
     try:
         return field.createSystem(topology, **options)
     except Exception as error:  # noqa: BLE001 - just this where two templates fit

@@ -5,6 +5,7 @@ import pytest
 from openmm import app, unit
 
 from openmm_cgvae.data import data_path
+from openmm_cgvae.mapping.replicas import repeat
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.structures.openmm_bridge import (
     find_platform,
@@ -73,10 +74,43 @@ def test_a_rhombic_dodecahedron_keeps_its_volume() -> None:
     assert abs(vectors[2, 1]) <= vectors[1, 1] / 2 + 1e-9
 
 
-def test_implicit_solvent_has_no_box(table: AtomTable) -> None:
+def test_one_molecule_in_implicit_solvent_has_no_box(table: AtomTable) -> None:
     system = make_system(table, box=CUBE)
     assert not system.usesPeriodicBoundaryConditions()
     assert "GBSAOBCForce" in forces_of(system)
+
+
+SLAB = np.array([40.0, 40.0, 0.0, 90.0, 90.0, 90.0])
+
+
+@pytest.mark.parametrize(
+    ("box", "is_periodic"), [(None, False), (SLAB, False), (CUBE, True)]
+)
+def test_molecules_in_implicit_solvent_meet_by_the_box(
+    table: AtomTable, box: np.ndarray | None, is_periodic: bool
+) -> None:
+    system = make_system(repeat(table, 2), box=box)
+    assert system.usesPeriodicBoundaryConditions() is is_periodic
+
+
+@pytest.mark.parametrize("edge", [40.0, 60.0])
+def test_a_lattice_vector_of_one_molecule_changes_no_energy(
+    table: AtomTable, edge: float
+) -> None:
+    box = np.array([edge, edge, edge, 90.0, 90.0, 90.0])
+    one = mda.Universe(str(data_path("alanine-dipeptide.pdb"))).atoms.positions
+    both = np.concatenate([one, one + [0, 0, 6.0]]).astype(float)
+    system = make_system(repeat(table, 2), box=box)
+    context = openmm.Context(
+        system, openmm.VerletIntegrator(0.001), find_platform("Reference")
+    )
+    context.setPeriodicBoxVectors(*openmm_box_vectors(box))
+    energies = []
+    for move in ([0, 0, 0], [edge, 0, -edge]):
+        moved = both + np.repeat([[0, 0, 0], move], len(one), axis=0)
+        context.setPositions(openmm_positions(moved))
+        energies.append(context.getState(energy=True).getPotentialEnergy()._value)
+    assert energies[1] == pytest.approx(energies[0], abs=1e-3)
 
 
 @pytest.mark.parametrize(
