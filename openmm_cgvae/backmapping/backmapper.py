@@ -318,7 +318,7 @@ class Backmapper:
         trajectory = universe.trajectory
         frames, torn = chosen_frames(trajectory, slice(start, stop, step), skips=skips)
         files = RunFiles(Path(output), decoding.n)
-        files.check(universe, len(frames))
+        files.check(universe, len(frames), self.atom_table.n_atoms)
         job = Job(
             beads=self._source,
             decoding=decoding,

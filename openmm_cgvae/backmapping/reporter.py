@@ -1,10 +1,6 @@
 """BackmapReporter: atoms written while a coarse-grained simulation runs."""
 
-import ctypes
-import io
 import os
-import sys
-import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +14,7 @@ from MDAnalysis.lib.mdamath import triclinic_box
 from openmm import app, unit
 
 from openmm_cgvae._runtime.arguments import checked_count
+from openmm_cgvae._runtime.output_files import check_output
 from openmm_cgvae.backmapping.backmapper import Backmapper
 from openmm_cgvae.backmapping.bead_reader import BadFrameError, BeadBlock, tree_of_beads
 from openmm_cgvae.backmapping.decoding import Decoding, checked_correlation_time
@@ -27,14 +24,14 @@ from openmm_cgvae.model import Model
 from openmm_cgvae.model.noise import seed_or_new
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.simulation.coarse_grained.openmm_force import checked_particles
-from openmm_cgvae.structures.export.universes import (
-    H5MD_UNITS,
-    _drop_placeholder_box,
-    make_universe,
-)
+from openmm_cgvae.structures.export import make_universe
+from openmm_cgvae.structures.export.formats import is_multiframe
+from openmm_cgvae.structures.export.structure_files import StructureWriter
 from openmm_cgvae.structures.openmm_bridge.units import ANGSTROM_PER_NM
 
 __all__ = ["BackmapReporter"]
+
+_MANY = 2  # frames: more than one
 
 
 class BackmapReporter:
@@ -131,7 +128,7 @@ class BackmapReporter:
             sampler=sampler, n=n, candidates=candidates, seed=seed_or_new(seed)
         )
         self._atoms: mda.Universe = None
-        self._writer: Any = None
+        self._writer: StructureWriter | None = None
         self._n_written = 0
         self._is_closed = False
 
@@ -220,8 +217,10 @@ class BackmapReporter:
 
         Raises
         ------
+        OSError
+            If there is no space for them; the file then ends with the last whole frame.
         ValueError
-            If the model makes no atoms of the beads.
+            If the model makes no atoms of the beads, or the format does not hold them.
         """
         beads = self._read(simulation, state)
         try:
@@ -239,26 +238,29 @@ class BackmapReporter:
         timestep.dimensions = beads.boxes[0] if beads.boxes.any() else None
         timestep.time = float(beads.times[0])
         timestep.data["step"] = simulation.currentStep
-        with warnings.catch_warnings():
-            # The writers tell of columns that generated structures do not fill.
-            warnings.simplefilter("ignore", UserWarning)
-            if self._writer is None:
-                self._writer = self._open(simulation, timestep.time)
-            for structure in atoms[0]:
-                timestep.frame = self._n_written
-                timestep.positions = structure
-                self._writer.write(self._atoms.atoms)
-                self._n_written += 1
-        _flush(self._writer)
+        if self._writer is None:
+            self._writer = self._open(simulation, timestep.time)
+        try:
+            self._write(self._writer, atoms[0])
+        except OSError:
+            self._is_closed, self._writer = True, None
+            raise
+
+    def _write(self, writer: StructureWriter, structures: np.ndarray) -> None:
+        timestep = self._atoms.trajectory.ts
+        for number, structure in enumerate(structures):
+            timestep.frame = self._n_written + number
+            timestep.positions = structure
+            writer.write(self._atoms.atoms)
+        writer.flush()
+        self._n_written += len(structures)
 
     def close(self) -> None:
         """Finish the file; nothing more can be reported."""
         self._is_closed = True
         if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-            if self.path.suffix.lower() == ".pdb":
-                _drop_placeholder_box(self.path)
+            writer, self._writer = self._writer, None
+            writer.close()
 
     def _read(self, simulation: app.Simulation, state: openmm.State) -> BeadBlock:
         """Read the beads as a block of one frame, with the number of the report."""
@@ -292,15 +294,14 @@ class BackmapReporter:
             return self._keeper.atom_table
         return repeat(self.model.atom_table, n_molecules)
 
-    def _open(self, simulation: app.Simulation, time: float) -> Any:
-        ending = self.path.suffix.lower()
-        options: dict[str, Any] = dict(H5MD_UNITS) if ending == ".h5md" else {}
-        if ending == ".dcd":
+    def _open(self, simulation: app.Simulation, time: float) -> StructureWriter:
+        options: dict[str, Any] = {}
+        if self.path.suffix.lower() == ".dcd":
             # The only format without a time for each frame.
             step = simulation.integrator.getStepSize()._value * self.interval
             options = {"dt": step, "istart": round(time / step)}
         n_atoms = len(self._atoms.atoms)
-        return mda.Writer(str(self.path), n_atoms, multiframe=True, **options)
+        return StructureWriter(self.path, n_atoms, argument="file", **options)
 
 
 def _box_of(simulation: app.Simulation, state: openmm.State) -> np.ndarray | None:
@@ -310,27 +311,12 @@ def _box_of(simulation: app.Simulation, state: openmm.State) -> np.ndarray | Non
     return triclinic_box(*vectors)
 
 
-def _flush(writer: Any) -> None:
-    """Write what is still in buffers to the operating system."""
-    for stream in vars(writer).values():
-        if isinstance(stream, io.IOBase):
-            stream.flush()
-    if sys.platform != "win32":
-        # The XDR library of MDAnalysis keeps a C stream and has no call to flush it;
-        # this flushes all streams of the process.
-        ctypes.CDLL(None).fflush(None)
-
-
 def _checked_path(file: str | os.PathLike[str]) -> Path:
     path = Path(file)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"`file` is {str(path)!r} but there is no folder {str(path.parent)!r}; "
-            "make it first"
-        )
+    check_output(path, "file")
     try:
-        mda.coordinates.core.get_writer_for(str(path), multiframe=True)
-    except (TypeError, ValueError) as error:
+        is_multiframe(path, _MANY, "file")
+    except ValueError as error:
         raise ValueError(
             f"`file` is {str(path)!r} but MDAnalysis writes no trajectories of this "
             "ending; use .xtc, .dcd or .pdb"

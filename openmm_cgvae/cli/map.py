@@ -35,7 +35,7 @@ def add_map(verbs: Any) -> None:
 
 def _map(arguments: Arguments) -> None:
     from openmm_cgvae.cli.bead_tables import bead_table
-    from openmm_cgvae.structures.export.universes import structure_writer
+    from openmm_cgvae.structures.export import structure_writer
     from openmm_cgvae.transformations import coarse_grain
 
     atoms = open_universe(arguments)

@@ -58,7 +58,7 @@ def _relax(arguments: Arguments) -> None:
     from openmm_cgvae.molecules import AtomTable
     from openmm_cgvae.molecules.frames import Frames
     from openmm_cgvae.structures.ensemble import AtomisticEnsemble
-    from openmm_cgvae.structures.export.universes import structure_writer
+    from openmm_cgvae.structures.export import structure_writer
 
     atoms = open_universe(arguments)
     ensemble = AtomisticEnsemble(

@@ -1,18 +1,17 @@
 """Replicas: several copies of an atom table or a mapping, and parts of a table."""
 
-import string
+from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
 
 from openmm_cgvae.mapping.mapping import Mapping
 from openmm_cgvae.molecules import AtomTable
+from openmm_cgvae.molecules.chain_ids import free_chain_ids
 
 __all__ = ["Record", "beside", "part_of", "repeat"]
 
 _PER_RESIDUE = ("residue_names", "residue_ids", "insertion_codes", "chain_ids")
-# One letter, since formats have one column; neighbours only have to differ.
-_CHAIN_LETTERS = string.ascii_uppercase + string.digits + string.ascii_lowercase
 
 Record = TypeVar("Record", AtomTable, Mapping)
 
@@ -139,9 +138,7 @@ def part_of(table: AtomTable, is_kept: np.ndarray) -> AtomTable:
 
 def _repeated_table(table: AtomTable, k: int) -> AtomTable:
     chains = [
-        _CHAIN_LETTERS[molecule % len(_CHAIN_LETTERS)]
-        for molecule in range(k)
-        for _ in range(table.n_residues)
+        chain for chain in islice(free_chain_ids(), k) for _ in range(table.n_residues)
     ]
     return AtomTable(
         names=table.names * k,

@@ -10,7 +10,7 @@ import numpy as np
 from rdkit import Chem
 
 from openmm_cgvae.molecules.bond_graph import neighbours_of, pairs_within, skeleton
-from openmm_cgvae.molecules.checks import checked_array
+from openmm_cgvae.molecules.checks import check_printable, checked_array
 from openmm_cgvae.molecules.elements import HYDROGEN
 from openmm_cgvae.molecules.from_universe import read_atoms, read_particles
 from openmm_cgvae.molecules.functional_groups import find_amides, find_rotors
@@ -80,6 +80,8 @@ class AtomTable:
             array = checked_array(name, getattr(self, name), widths.get(name))
             array.setflags(write=False)
             object.__setattr__(self, name, array)
+        for name in _TEXTS:
+            check_printable(name, getattr(self, name))
         self._check()
 
     def _check(self) -> None:

@@ -1,10 +1,11 @@
 """Checks of the fields of an atom table, with one message each."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-__all__ = ["checked_array"]
+__all__ = ["check_printable", "checked_array"]
 
 
 def checked_array(name: str, values: Any, width: int | None) -> np.ndarray:
@@ -26,3 +27,31 @@ def checked_array(name: str, values: Any, width: int | None) -> np.ndarray:
     if dtype.kind == "f" and not (np.isfinite(array) & (array >= 0)).all():
         raise ValueError(f"`{name}` must be finite and not negative")
     return array.astype(dtype)
+
+
+def check_printable(name: str, words: Iterable[str]) -> None:
+    """Check that words have no line breaks and the like, which files cannot hold.
+
+    Parameters
+    ----------
+    name : str
+        The argument.
+    words : iterable of str
+        Names, identifiers or codes.
+
+    Raises
+    ------
+    ValueError
+        If one has a line break or another control character.
+
+    Examples
+    --------
+    >>> check_printable("names", ["CA", "HB1"])
+    """
+    odd = next((word for word in set(words) if not str(word).isprintable()), None)
+    if odd is not None:
+        raise ValueError(
+            f"`{name}` holds {ascii(odd)}, which has a line break or another control "
+            "character, and files and terminals would take it for more than a name; "
+            "rename it"
+        )

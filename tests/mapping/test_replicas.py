@@ -132,3 +132,9 @@ def test_tables_of_many_go_to_json_and_back(model):
     many = repeat(model.atom_table, 3)
     again = AtomTable.from_dict(many.to_dict())
     assert again.chain_ids == many.chain_ids
+
+
+def test_no_two_replicas_share_a_chain_identifier():
+    many = repeat(AtomTable.from_universe(dipeptide.atoms()), 100)
+    assert len(set(many.chain_ids)) == 100
+    assert many.chain_ids[:3] == ("A",) * 3

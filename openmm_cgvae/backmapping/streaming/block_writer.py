@@ -12,6 +12,8 @@ from MDAnalysis.units import get_conversion_factor
 
 from openmm_cgvae.backmapping.bead_reader import BeadBlock
 from openmm_cgvae.backmapping.streaming.block_reader import distinct_rows
+from openmm_cgvae.structures.export.formats import check_positions
+from openmm_cgvae.structures.export.frame_files import frames_checked
 
 __all__ = ["write_block"]
 
@@ -42,8 +44,18 @@ def write_block(
     Raises
     ------
     OSError
-        If the file cannot be written.
+        If the file cannot be written, or lacks something afterwards.
+    ValueError
+        If the format has no numbers for the places of the atoms.
     """
+    check_positions(f".{file_format}", atoms, block.boxes, "output")
+    with frames_checked(path, atoms.shape[0] * atoms.shape[1], file_format):
+        _write_frames(path, file_format, block, atoms, dt)
+
+
+def _write_frames(
+    path: Path, file_format: str, block: BeadBlock, atoms: np.ndarray, dt: float | None
+) -> None:
     if file_format == "xtc":
         with XTCFile(str(path), "w") as file:
             for where, box, step, time in _native(block, atoms):

@@ -21,7 +21,7 @@ from openmm_cgvae.backmapping.streaming.growing_files import (
 )
 from openmm_cgvae.backmapping.streaming.job import Job
 from openmm_cgvae.backmapping.streaming.run_identity import identity_of
-from openmm_cgvae.structures.export.universes import make_universe, structure_writer
+from openmm_cgvae.structures.export import make_universe, structure_writer
 
 __all__ = ["Progress", "WrittenTrajectory", "backmap_frames"]
 
@@ -248,7 +248,7 @@ def _finish(job: Job, whole: Path, output: Path, n_frames: int) -> None:
     n_structures = n_frames * job.decoding.n // job.files.n_files
     with (
         structure_writer(table.n_atoms, output, n_structures, "output") as writer,
-        mda.coordinates.TRR.TRRReader(str(whole)) as reader,
+        mda.coordinates.TRR.TRRReader(str(whole), refresh_offsets=True) as reader,
     ):
         for made in reader:
             timestep.positions = made.positions

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import MDAnalysis as mda
 
-from openmm_cgvae._runtime.output_files import check_output, refuse_overwriting_input
+from openmm_cgvae._runtime.output_files import refuse_overwriting_input
 from openmm_cgvae.molecules.source_files import source_files
-from openmm_cgvae.structures.export.universes import check_ending
+from openmm_cgvae.structures.export import check_ending
 
 __all__ = ["RunFiles"]
 
@@ -101,7 +101,7 @@ class RunFiles:
         """Return the path of one file of all blocks so far."""
         return self.folder / f"so-far-{file}.{self.format}"
 
-    def check(self, universe: mda.Universe, n_frames: int) -> None:
+    def check(self, universe: mda.Universe, n_frames: int, n_atoms: int) -> None:
         """Check that the trajectories can be written.
 
         Parameters
@@ -110,6 +110,8 @@ class RunFiles:
             The beads.
         n_frames : int
             Frames of these.
+        n_atoms : int
+            Atoms that are made of one frame.
 
         Raises
         ------
@@ -125,8 +127,8 @@ class RunFiles:
         """
         refuse_overwriting_input(self.outputs, source_files(universe))
         for output in self.outputs:
-            check_output(output)
-            check_ending(output, n_frames * self.n_samples // self.n_files, "output")
+            n_structures = n_frames * self.n_samples // self.n_files
+            check_ending(output, n_structures, "output", n_atoms)
         self.check_folder()
 
     def check_folder(self) -> None:

@@ -1,10 +1,8 @@
 """Chains of a protein: where they begin and end."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import compress, count, product
-from string import ascii_lowercase, ascii_uppercase, digits
+from itertools import compress
 
 import MDAnalysis as mda
 import numpy as np
@@ -19,6 +17,7 @@ from openmm_cgvae.chemistry.proteins.chain_breaks import (
     BackboneBonds,
     find_breaks,
 )
+from openmm_cgvae.molecules.chain_ids import free_chain_ids
 from openmm_cgvae.molecules.periodic_box import nearest_images
 
 __all__ = [
@@ -217,7 +216,7 @@ def distinct_chain_ids(
     """
     is_start = np.diff(residues.segments) != 0
     is_start |= ~is_joined[:-1] & (np.diff(residues.ids) <= 1)
-    letters = _free_letters(set(residues.chain_ids))
+    letters = free_chain_ids(set(residues.chain_ids))
     seen: set[str] = set()
     names: list[str] = []
     for residue, name in enumerate(residues.chain_ids):
@@ -226,12 +225,3 @@ def distinct_chain_ids(
             seen.add(name)
         names.append(current)
     return tuple(names)
-
-
-def _free_letters(taken: set[str]) -> Iterator[str]:
-    """Yield chain identifiers that are free, of one character as long as there are."""
-    characters = ascii_uppercase + ascii_lowercase + digits
-    for length in count(1):
-        for letters in product(characters, repeat=length):
-            if (name := "".join(letters)) not in taken:
-                yield name

@@ -24,6 +24,7 @@ from openmm_cgvae._runtime.run_folder import (
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.simulation.molecule_sets.iupac_labels import standard_labels
 from openmm_cgvae.simulation.reference.walker_files import write_pdb
+from openmm_cgvae.structures.export.frame_files import frames_checked
 from openmm_cgvae.structures.openmm_bridge.units import ANGSTROM_PER_NM
 
 __all__ = ["INDEX", "Made", "MoleculeSet", "split_of"]
@@ -198,6 +199,11 @@ class MoleculeSet:
 
 def _write_xtc(path: Path, positions: np.ndarray) -> None:
     box = np.zeros((3, 3), dtype=np.float32)
-    with written_whole(path) as unfinished, XTCFile(str(unfinished), "w") as file:
-        for number, frame in enumerate(positions.astype(np.float32) / ANGSTROM_PER_NM):
+    frames = positions.astype(np.float32) / ANGSTROM_PER_NM
+    with (
+        written_whole(path) as unfinished,
+        frames_checked(unfinished, len(frames), "xtc"),
+        XTCFile(str(unfinished), "w") as file,
+    ):
+        for number, frame in enumerate(frames):
             file.write(frame, box, number, float(number), PRECISION)

@@ -10,8 +10,13 @@ import numpy as np
 from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 from openmm import app, unit
 
-from openmm_cgvae._runtime.atomic_files import write_atomically, written_whole
+from openmm_cgvae._runtime.atomic_files import (
+    raise_incomplete,
+    write_atomically,
+    written_whole,
+)
 from openmm_cgvae.simulation.reference.dynamics import TIMESTEP_FS
+from openmm_cgvae.structures.export.frame_files import count_frames
 
 __all__ = [
     "WalkerPart",
@@ -162,6 +167,11 @@ class WalkerPart:
         ----------
         positions : Quantity, shape (n_atoms, 3)
             Positions of the frame.
+
+        Raises
+        ------
+        OSError
+            If there is no space for it.
         """
         if self._xtc is None:
             self._xtc = app.XTCFile(
@@ -172,7 +182,11 @@ class WalkerPart:
                 interval=self._steps_per_frame,
                 append=self.frames.stat().st_size > 0,
             )
+        n_bytes = self.frames.stat().st_size
         self._xtc.writeModel(positions)
+        n_frames, end = count_frames(self.frames, "xtc", n_bytes)
+        if n_frames != 1 or end != self.frames.stat().st_size:
+            raise_incomplete(self.frames, "its last frame is not there")
 
     def save(self, simulation: app.Simulation, n_frames: int) -> None:
         """Write the checkpoint for the frames appended so far.

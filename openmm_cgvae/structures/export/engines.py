@@ -13,8 +13,10 @@ import numpy as np
 import openmm
 import parmed
 
+from openmm_cgvae._runtime.atomic_files import written_whole
 from openmm_cgvae.molecules import AtomTable
-from openmm_cgvae.structures.export.universes import make_parmed, write_structures
+from openmm_cgvae.structures.export.structure_files import write_structures
+from openmm_cgvae.structures.export.universes import make_parmed
 from openmm_cgvae.structures.openmm_bridge import ForceFieldLike, make_system
 
 __all__ = ["COORDINATES_OF", "VACUUM_FORCEFIELD", "write_any", "write_for_engine"]
@@ -161,6 +163,8 @@ def _save(structure: parmed.Structure, path: Path) -> None:
     """Write a file that appears when it is complete."""
     options = {"precision": GRO_DECIMALS} if path.suffix == ".gro" else {}
     with (
+        written_whole(path) as whole,
+        # ParmEd writes the name into the file.
         tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder,
         warnings.catch_warnings(),
     ):
@@ -168,4 +172,4 @@ def _save(structure: parmed.Structure, path: Path) -> None:
         warnings.simplefilter("ignore")
         unfinished = Path(folder, path.name)
         structure.save(str(unfinished), **options)
-        unfinished.replace(path)
+        unfinished.replace(whole)

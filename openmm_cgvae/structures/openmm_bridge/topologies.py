@@ -11,6 +11,7 @@ from openmm import app, unit
 from openmm.app.internal.unitcell import reducePeriodicBoxVectors
 
 from openmm_cgvae.molecules import AtomTable
+from openmm_cgvae.molecules.stretches import stretch_of_residue
 from openmm_cgvae.structures.openmm_bridge.units import NM_PER_ANGSTROM
 
 __all__ = [
@@ -39,8 +40,9 @@ def openmm_topology(
     box : ndarray, shape (6,), optional
         Unit cell as MDAnalysis has it [Å, degrees].
     chain_keys : sequence, optional
-        One per residue; a new chain starts where the key changes. The chain
-        identifiers of the table by default.
+        One per residue; a new chain starts where the key changes. By default each
+        stretch of a chain is one, since OpenMM joins the residues of a chain that is
+        read from a file; stretches of one chain have its identifier.
 
     Returns
     -------
@@ -56,11 +58,12 @@ def openmm_topology(
     <Topology; 1 chains, 3 residues, 22 atoms, 21 bonds>
     """
     topology = app.Topology()
-    keys = atom_table.chain_ids if chain_keys is None else chain_keys
+    if chain_keys is None:
+        chain_keys = stretch_of_residue(atom_table).tolist()
     residues: list[Any] = []
     chain = None
-    for index, key in enumerate(keys):
-        if chain is None or key != keys[index - 1]:
+    for index, key in enumerate(chain_keys):
+        if chain is None or key != chain_keys[index - 1]:
             chain = topology.addChain(atom_table.chain_ids[index])
         residues.append(
             topology.addResidue(

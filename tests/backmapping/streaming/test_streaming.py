@@ -309,7 +309,7 @@ class TestFiles:
 
     def test_hdf5_needs_a_package(self, backmapper, tmp_path, monkeypatch):
         monkeypatch.setattr(
-            "openmm_cgvae.structures.export.universes.find_spec", lambda _: None
+            "openmm_cgvae.structures.export.formats.find_spec", lambda _: None
         )
         with pytest.raises(ImportError, match="h5py, which writes this format"):
             backmapper.run(output=tmp_path / "a.h5md", progress=False)

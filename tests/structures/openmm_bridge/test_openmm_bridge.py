@@ -189,3 +189,15 @@ def test_soft_spheres_follow_constraints(table: AtomTable) -> None:
         if isinstance(force, openmm.CustomNonbondedForce)
     ]
     assert counts[0] == counts[1] > table.bonds.shape[0]
+
+
+def test_a_gap_ends_a_chain_of_the_topology() -> None:
+    """OpenMM joins the residues of a chain when the topology is written and read."""
+    whole = AtomTable.from_universe(
+        mda.Universe(app.PDBFile(str(data_path("chignolin.pdb"))))
+    )
+    is_before = whole.residue_of_atom[whole.bonds] < 4
+    kept = whole.bonds[is_before[:, 0] == is_before[:, 1]].tolist()
+    topology = openmm_topology(AtomTable.from_dict(whole.to_dict() | {"bonds": kept}))
+    chains = [(chain.id, len(list(chain.residues()))) for chain in topology.chains()]
+    assert chains == [("A", 4), ("A", 8)]
