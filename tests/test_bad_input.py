@@ -227,6 +227,11 @@ TABLE = {
         ValueError,
         "`output` has a name of 304 letters, 'longlonglonglonglong'..., which is too",
     ),
+    "what to do about faults": (
+        lambda _: Backmapper(beads(), model()).sample(on_fault="ignore"),
+        ValueError,
+        "`on_fault` is 'ignore' but must be 'warn', 'raise' or 'resample'",
+    ),
     "a folder of somebody's in the way": (
         lambda folder: in_the_way(folder),
         FileExistsError,

@@ -188,6 +188,7 @@ class Backmapper:
         *,
         candidates: int = 1,
         correlation_time: float | None = None,
+        on_fault: str = "warn",
     ) -> AtomisticEnsemble:
         """Draw atomistic structures for the current frame.
 
@@ -199,12 +200,14 @@ class Backmapper:
             The same seed gives the same atoms. By default a new one is drawn and
             noted in the ``info`` of every state.
         candidates : int
-            Structures drawn of each molecule for one sample; of these the ones are
-            chosen that overlap least with the other molecules, see
-            `packing.choose_non_overlapping`. With one, molecules know nothing of each
-            other.
+            Structures drawn of each molecule for one sample, of which those are chosen
+            that overlap least with other molecules, see
+            `packing.choose_non_overlapping`. One knows nothing of the others.
         correlation_time : float, optional
             Latent correlation time, as in `run`, whose frames are these samples.
+        on_fault : {"warn", "raise", "resample"}
+            What to do about structures with faults, as in `run`; the ``info`` of a
+            state names those it has left, as ``faults``.
 
         Returns
         -------
@@ -215,26 +218,24 @@ class Backmapper:
         ------
         ValueError
             If ``n`` or ``candidates`` is less than one, a bead has no position, or
-            the model makes no atoms of the beads.
+            the model makes no atoms of the beads, or makes faults that are refused.
         """
-        decoding = self._decoding(n, candidates, seed_or_new(seed), correlation_time)
+        decoding = self._decoding(
+            correlation_time, n=n, candidates=candidates, seed=seed, on_fault=on_fault
+        )
         frame = self._source.read()
-        _, atoms = decoding.decode(self._source.block_of([frame]))
+        block, atoms = decoding.decode(self._source.block_of([frame]))
+        whole = frame.positions.reshape(-1, 3)
+        faults = {each.sample: {"faults": each.what} for each in block.faulty}
         return AtomisticEnsemble(
             self.atom_table,
             atoms[0],
             mapping=self.mapping,
-            bead_positions=np.concatenate(
-                [frame.positions.reshape(-1, 3), frame.others]
-            ),
+            bead_positions=np.concatenate([whole, frame.others]),
             box=frame.box,
             info=[
-                {
-                    "frame": frame.number,
-                    "time": frame.time,
-                    "seed": decoding.seed,
-                    "sample": sample,
-                }
+                {"frame": frame.number, "time": frame.time, "seed": decoding.seed}
+                | {"sample": sample, **faults.get(sample, {})}
                 for sample in range(decoding.n)
             ],
             given_beads=np.concatenate([self._source.group.positions, frame.others]),
@@ -255,6 +256,7 @@ class Backmapper:
         backend: Backend = "serial",
         n_workers: int | None = None,
         correlation_time: float | None = None,
+        on_fault: str = "warn",
     ) -> WrittenTrajectory:
         """Draw structures for every frame and write them to a trajectory.
 
@@ -291,12 +293,15 @@ class Backmapper:
             Latent correlation time, over which the samples of a trajectory forget
             their latents [ps]; by default every frame is drawn independently. The
             distribution of the structures of a frame is the same.
+        on_fault : {"warn", "raise", "resample"}
+            Name structures with faults in ``faults`` of what is returned, refuse them,
+            or draw them again, see `faulty_structures`.
 
         Returns
         -------
         WrittenTrajectory
             The path of the trajectory, or the first of them, with ``files``,
-            ``n_frames``, ``skipped`` and ``seconds``.
+            ``n_frames``, ``skipped``, ``n_faulty``, ``faults`` and ``seconds``.
 
         Raises
         ------
@@ -312,7 +317,9 @@ class Backmapper:
             raise ValueError(
                 f"`on_error` is {on_error!r} but must be 'raise' or 'skip'"
             )
-        decoding = self._decoding(n, candidates, seed_or_new(seed), correlation_time)
+        decoding = self._decoding(
+            correlation_time, n=n, candidates=candidates, seed=seed, on_fault=on_fault
+        )
         check_backend(backend, n_workers)
         universe, skips = self.beads.universe, on_error == "skip"
         trajectory = universe.trajectory
@@ -334,17 +341,10 @@ class Backmapper:
             written.skipped[trajectory.n_frames] = torn
         return written
 
-    def _decoding(
-        self, n: int, candidates: int, seed: int, correlation_time: float | None
-    ) -> Decoding:
-        correlation = checked_correlation_time(correlation_time)
+    def _decoding(self, time: float | None, **settings: Any) -> Decoding:
+        correlation = checked_correlation_time(time)
         if correlation is not None:  # from ps to frames
             dt = float(self.beads.universe.trajectory.dt)
             correlation = correlation / dt if dt else np.inf
-        return Decoding(
-            sampler=self.sampler,
-            n=n,
-            candidates=candidates,
-            seed=seed,
-            correlation=correlation,
-        )
+        settings["seed"] = seed_or_new(settings["seed"])
+        return Decoding(sampler=self.sampler, correlation=correlation, **settings)

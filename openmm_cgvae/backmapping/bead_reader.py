@@ -2,12 +2,13 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import MDAnalysis as mda
 import numpy as np
 from MDAnalysis.coordinates.timestep import Timestep
 
+from openmm_cgvae.backmapping.faulty_structures import FaultyStructure
 from openmm_cgvae.chemistry.proteins import ProteinBeads
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.mapping.contiguity import bonds_between_beads
@@ -78,6 +79,10 @@ class BeadBlock:
         What is kept beside the molecules [Å].
     skipped : list of (int, str)
         Bad frames that were left out, and why.
+    n_faulty : int
+        Structures with faults among those that were made of the beads.
+    faulty : list of FaultyStructure
+        The first of these.
     """
 
     numbers: np.ndarray
@@ -86,6 +91,8 @@ class BeadBlock:
     boxes: np.ndarray
     others: np.ndarray
     skipped: list[tuple[int, str]]
+    n_faulty: int = 0
+    faulty: list[FaultyStructure] = field(default_factory=list)
 
 
 class Beads:

@@ -11,6 +11,11 @@ import numpy as np
 from openmm_cgvae._runtime.arguments import checked_count
 from openmm_cgvae.backmapping.bead_reader import BadFrameError, BeadBlock, tree_of_beads
 from openmm_cgvae.backmapping.contact_images import moves_to_contact
+from openmm_cgvae.backmapping.faulty_structures import (
+    FaultyStructureError,
+    checked_on_fault,
+    find_faulty_structures,
+)
 from openmm_cgvae.backmapping.packing import non_overlapping_samples
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.model.noise import checked_seed
@@ -44,6 +49,9 @@ class Decoding:
         Seed, at least 0 and less than 2**63.
     correlation : float, optional
         Correlation time of the latents [frames]. By default frames are independent.
+    on_fault : {"warn", "raise", "resample"}
+        What to do about structures with faults: name them, refuse them, or draw them
+        again up to ten times and name those that are left.
 
     Raises
     ------
@@ -71,12 +79,14 @@ class Decoding:
     candidates: int = 1
     seed: int
     correlation: float | None = None
+    on_fault: str = "warn"
 
     def __post_init__(self) -> None:
         """Validate the numbers."""
         for name in ("n", "candidates"):
             object.__setattr__(self, name, checked_count(name, getattr(self, name)))
         object.__setattr__(self, "seed", checked_seed(self.seed))
+        checked_on_fault(self.on_fault)
         if self.correlation is not None and self.correlation > _LONGEST_CORRELATION:
             raise ValueError(
                 f"`correlation_time` is {self.correlation:g} times the time between "
@@ -101,7 +111,7 @@ class Decoding:
         Returns
         -------
         beads : BeadBlock
-            The frames that are left.
+            The frames that are left, with what has faults.
         atoms : ndarray of float64, shape (n_frames, n, n_atoms, 3)
             Their structures: the atoms of all molecules, and then what is kept
             beside them [Å].
@@ -110,6 +120,8 @@ class Decoding:
         ------
         BadFrameError
             If the model makes no atoms of a frame and such are not left out.
+        FaultyStructureError
+            If a structure has faults and ``on_fault`` is ``"raise"``.
         """
         model = self.sampler.model
         tree = tree_of_beads(model.atom_table, model.mapping)
@@ -121,6 +133,7 @@ class Decoding:
             self.n * self.candidates,
             self.seed,
             self.correlation,
+            redraws=self.on_fault == "resample",
         )
         if moves is not None:
             # Back to where the beads are: a chain moves with all of its beads.
@@ -128,6 +141,16 @@ class Decoding:
         beads, drawn = _finite_frames(beads, drawn, skips=skips)
         # (n_frames, n, n_molecules, n_atoms of a molecule, 3)
         chosen = non_overlapping_samples(drawn, self.candidates, beads.boxes)
+        n_faulty, faulty = find_faulty_structures(
+            self.sampler.fault_finder,
+            model.atom_table,
+            beads.numbers,
+            beads.positions,
+            chosen,
+        )
+        if faulty and self.on_fault == "raise":
+            raise FaultyStructureError.about(faulty[0])
+        beads = replace(beads, n_faulty=n_faulty, faulty=faulty)
         n_frames, n, *each = chosen.shape[:4]
         atoms = chosen.reshape(n_frames, n, math.prod(each), 3)
         if beads.others.size:

@@ -1,6 +1,8 @@
 """Sampler: structures drawn from a model in batches, seeded, the beads kept exactly."""
 
 import math
+from dataclasses import dataclass
+from functools import cached_property
 from typing import SupportsIndex
 
 import numpy as np
@@ -8,15 +10,18 @@ import torch
 
 from openmm_cgvae._runtime.arguments import checked_count
 from openmm_cgvae._runtime.threads import threads
+from openmm_cgvae.backmapping.faulty_structures import redraw_faulty
 from openmm_cgvae.mapping.label_symmetry import LabelSymmetry
 from openmm_cgvae.model import Model
 from openmm_cgvae.model.noise import (
+    attempt_seeds,
     checked_seed,
     correlated_noise,
     molecule_seeds,
     normal_noise,
     random_bits,
 )
+from openmm_cgvae.structures.report import FaultFinder
 
 __all__ = ["Sampler"]
 
@@ -63,6 +68,11 @@ class Sampler:
         if model.config.methyl_labels == "canonical":
             self.symmetry = LabelSymmetry.of(model.atom_table, model.mapping)
 
+    @cached_property
+    def fault_finder(self) -> FaultFinder:
+        """What finds faults in the structures of the molecule."""
+        return FaultFinder(self.model.atom_table, self.model.mapping)
+
     def sample(
         self,
         bead_positions: np.ndarray,
@@ -106,6 +116,8 @@ class Sampler:
         n: int,
         seed: SupportsIndex,
         correlation: float | None = None,
+        *,
+        redraws: bool = False,
     ) -> np.ndarray:
         """Draw structures of several molecules of one kind for every frame.
 
@@ -126,6 +138,9 @@ class Sampler:
         correlation : float, optional
             Latent correlation time [frames], over which the noise of a sample forgets
             itself, see `noise.correlated_noise`. By default frames are independent.
+        redraws : bool
+            Whether structures with faults are drawn again, see
+            `faulty_structures.redraw_faulty`.
 
         Returns
         -------
@@ -152,14 +167,15 @@ class Sampler:
         for batch in range(n_batches):
             chosen = slice(batch * n_each, (batch + 1) * n_each)
             key = (seeds[molecules[chosen]], frames[chosen], copies[chosen])
-            noise = (
-                normal_noise(*key, noise_shape)
-                if correlation is None
-                else correlated_noise(*key, noise_shape, correlation)
-            )
-            noise = noise * self.temperature
+            draw = _Draw(key, noise_shape, correlation, self.temperature)
             chosen_beads = beads[rows[chosen], molecules[chosen]]
-            parts.append(self._decode(chosen_beads, torch.from_numpy(noise)))
+            noise = draw()
+            made = self._decode(chosen_beads, noise)
+            if redraws:
+                made = redraw_faulty(
+                    made, noise, chosen_beads, self.fault_finder, draw, self._decode
+                )
+            parts.append(made)
         atoms = np.concatenate(parts) if parts else np.empty((0, self.graph.n_atoms, 3))
         if len(self.symmetry.rotors):
             # Labels that changed from frame to frame would make hydrogens jump.
@@ -202,11 +218,11 @@ class Sampler:
             decoded = self.model.reconstruct(batch)
         return self._exact(decoded, beads, centre)
 
-    def _decode(self, beads: np.ndarray, noise: torch.Tensor) -> np.ndarray:
+    def _decode(self, beads: np.ndarray, noise: np.ndarray) -> np.ndarray:
         centre = beads.mean(1, keepdims=True)
         batch = self.graph.batch(torch.from_numpy((beads - centre).astype(np.float32)))
         with threads(1), torch.inference_mode():
-            decoded = self.model.sample(batch, noise.flatten(0, 1))
+            decoded = self.model.sample(batch, torch.from_numpy(noise).flatten(0, 1))
         return self._exact(decoded, beads, centre)
 
     def _exact(
@@ -233,6 +249,28 @@ class Sampler:
             len(self.symmetry.rotors),
         )
         return self.symmetry.randomised(atoms, raw)
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """The noise of a batch of structures, for any attempt to draw some of them."""
+
+    key: tuple[np.ndarray, np.ndarray, np.ndarray]  # seeds, frames, copies
+    shape: tuple[int, ...]
+    correlation: float | None
+    temperature: float
+
+    def __call__(
+        self, rows: np.ndarray | slice = slice(None), attempt: int = 0
+    ) -> np.ndarray:
+        seeds, frames, copies = (column[rows] for column in self.key)
+        key = (attempt_seeds(seeds, attempt), frames, copies)
+        noise = (
+            normal_noise(*key, self.shape)
+            if self.correlation is None
+            else correlated_noise(*key, self.shape, self.correlation)
+        )
+        return noise * self.temperature
 
 
 def _fast_batch_size(model: Model) -> int:

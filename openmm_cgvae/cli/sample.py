@@ -51,6 +51,14 @@ def add_sample(verbs: Any) -> None:
         type=float,
     )
     add_old_flag(verb, "--spread", temperature)
+    add_option(
+        verb,
+        "--on-fault",
+        (ALL, ONE),
+        "what to do about structures with faults",
+        shown="warn",
+        choices=("warn", "raise", "resample"),
+    )
     verb.add_argument(
         "--report", type=file_to_write, help="JSON report on the samples of --frame"
     )
@@ -69,6 +77,12 @@ def _sample(arguments: Arguments) -> None:
         options = given_for(arguments, ALL)
         path = backmapper.run(output=arguments.output, seed=arguments.seed, **options)
         say(f"wrote {path}")
+        if path.n_faulty:
+            first = path.faults[0]
+            say(
+                f"{path.n_faulty} structures have faults, the first in frame "
+                f"{first.frame}, sample {first.sample}: {first.what}"
+            )
         return
     go_to(universe, arguments.frame or 0)
     ensemble = backmapper.sample(seed=arguments.seed, **given_for(arguments, ONE))

@@ -12,6 +12,7 @@ import torch
 
 __all__ = [
     "N_SEEDS",
+    "attempt_seeds",
     "checked_seed",
     "correlated_noise",
     "correlation_weights",
@@ -134,6 +135,35 @@ def molecule_seeds(seed: int, n_molecules: int) -> np.ndarray:
         seeds = _mixed(base - numbers * GOLDEN_GAMMA)
     seeds[:1] = seed
     return seeds
+
+
+def attempt_seeds(seeds: np.ndarray, attempt: int) -> np.ndarray:
+    """Return seeds to draw a sample again with; those of attempt 0 are the given ones.
+
+    Parameters
+    ----------
+    seeds : ndarray of uint64, shape (n,)
+        Seeds.
+    attempt : int
+        How often the sample was drawn before.
+
+    Returns
+    -------
+    ndarray of uint64, shape (n,)
+        Other seeds.
+
+    Examples
+    --------
+    >>> seeds = molecule_seeds(7, 2)
+    >>> bool((attempt_seeds(seeds, 0) == seeds).all())
+    True
+    >>> bool((attempt_seeds(seeds, 1) == attempt_seeds(seeds, 2)).any())
+    False
+    """
+    if attempt == 0:
+        return seeds
+    with np.errstate(over="ignore"):
+        return _mixed(_mixed(seeds + MIX_2) + np.uint64(attempt) * MIX_1)
 
 
 def correlated_noise(

@@ -236,9 +236,10 @@ class TestSeeds:
         beads.trajectory[4]
         made = backmapper.sample(n=3, seed=9)
         expected = {"frame": 4, "time": beads.trajectory.ts.time, "seed": 9}
-        assert [state.info for state in made] == [
-            {**expected, "sample": sample} for sample in range(3)
-        ]
+        origins = [dict(state.info) for state in made]
+        # The model is untrained, so that no structure is without faults.
+        assert all(origin.pop("faults") for origin in origins)
+        assert origins == [{**expected, "sample": sample} for sample in range(3)]
 
 
 class TestKeepsBeads:

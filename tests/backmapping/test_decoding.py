@@ -32,8 +32,8 @@ def spoiled(monkeypatch, bad):
     """Let the model make no atoms of the last candidate of some frames."""
     original = Sampler.sample_many
 
-    def spoil(self, positions, frames, *rest):
-        drawn = original(self, positions, frames, *rest)
+    def spoil(self, positions, frames, *rest, **options):
+        drawn = original(self, positions, frames, *rest, **options)
         drawn[np.isin(frames, bad), -1, 0, 5] = np.nan
         return drawn
 

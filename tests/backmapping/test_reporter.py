@@ -285,7 +285,7 @@ def test_molecules_that_the_box_cuts_are_made_whole(backmapper, tmp_path):
 
 def test_beads_that_the_model_cannot_take_are_named(backmapper, tmp_path, monkeypatch):
     nothing = np.full((1, 1, 1, 22, 3), np.nan)
-    monkeypatch.setattr(Sampler, "sample_many", lambda *_: nothing)
+    monkeypatch.setattr(Sampler, "sample_many", lambda *_, **__: nothing)
     simulation = running()
     simulation.reporters.append(BackmapReporter(tmp_path / "a.xtc", 10, backmapper))
     with pytest.raises(ValueError, match="has beads at step 10 of which the model mak"):

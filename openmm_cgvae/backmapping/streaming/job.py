@@ -115,7 +115,12 @@ class Job:
             for file in range(n_files):
                 chosen = slice(file, file + 1) if n_files > 1 else slice(None)
                 self._write(self.files.part(block, file), beads, atoms[:, chosen])
-        note = {"n_frames": n_frames, "skipped": beads.skipped}
+        note = {
+            "n_frames": n_frames,
+            "skipped": beads.skipped,
+            "n_faulty": beads.n_faulty,
+            "faulty": beads.faulty,
+        }
         write_atomically(self.files.note(block), json.dumps(note).encode())
 
     def save(self) -> "SavedJob":

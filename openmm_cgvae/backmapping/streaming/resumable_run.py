@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from openmm_cgvae._runtime.atomic_files import write_json
 from openmm_cgvae._runtime.run_folder import check_settings, only_run
+from openmm_cgvae.backmapping.faulty_structures import MOST_NAMED, FaultyStructure
 from openmm_cgvae.backmapping.streaming.backends import Backend, finished_blocks
 from openmm_cgvae.backmapping.streaming.growing_files import (
     append_part,
@@ -47,12 +48,18 @@ class WrittenTrajectory(_ConcretePath):
         Frames that were left out, and why.
     seconds : float
         Time that this run took; less than all where it continued another.
+    n_faulty : int
+        Structures with faults: wrong chirality, cis or twisted amides, wrong lengths.
+    faults : tuple of FaultyStructure
+        Frame, sample and faults of each of these, of the first thousand.
     """
 
     files: tuple[Path, ...]
     n_frames: int
     skipped: dict[int, str]
     seconds: float
+    n_faulty: int
+    faults: tuple[FaultyStructure, ...]
 
 
 @dataclass
@@ -71,6 +78,10 @@ class Progress:
         Length of each file up to there.
     skipped : list of (int, str)
         Frames that were left out, and why.
+    n_faulty : int
+        Structures with faults.
+    faulty : list of FaultyStructure
+        The first thousand of these.
     """
 
     settings: dict[str, Any]
@@ -78,6 +89,8 @@ class Progress:
     n_frames: int
     n_bytes: list[int]
     skipped: list[tuple[int, str]]
+    n_faulty: int = 0
+    faulty: list[FaultyStructure] = field(default_factory=list)
 
 
 def backmap_frames(
@@ -130,6 +143,8 @@ def _backmap(
     try:
         with bar:
             _make_all(job, progress, backend, n_workers, bar)
+            if progress.n_faulty:
+                bar.set_postfix_str(f"{progress.n_faulty} structures with faults")
     except Exception as error:
         if is_new and time.monotonic() - started < SECONDS_WORTH_KEEPING:
             job.files.remove()
@@ -154,6 +169,8 @@ def _backmap(
     written.n_frames = progress.n_frames
     written.skipped = dict(progress.skipped)
     written.seconds = time.monotonic() - started
+    written.n_faulty = progress.n_faulty
+    written.faults = tuple(progress.faulty)
     return written
 
 
@@ -179,9 +196,11 @@ def _begin(job: Job) -> Progress:
 
 def _read_progress(path: Path) -> Progress:
     try:
-        progress = Progress(**json.loads(path.read_text(encoding="utf-8")))
-        progress.skipped = [(frame, why) for frame, why in progress.skipped]
-    except (ValueError, TypeError) as error:
+        noted = json.loads(path.read_text(encoding="utf-8"))
+        noted["skipped"] = [(frame, why) for frame, why in noted["skipped"]]
+        noted["faulty"] = [FaultyStructure(*each) for each in noted["faulty"]]
+        progress = Progress(**noted)
+    except (ValueError, TypeError, KeyError) as error:
         raise ValueError(
             f"`output` has an unfinished run that cannot go on: {str(path)!r}, which "
             "says how far it is, is damaged; remove its folder to begin anew"
@@ -226,6 +245,9 @@ def _append_ready(job: Job, progress: Progress, bar: tqdm) -> None:
         progress.n_blocks += 1
         progress.n_bytes = [size_of(whole) for whole in growing]
         progress.skipped += [(frame, why) for frame, why in note["skipped"]]
+        progress.n_faulty += note["n_faulty"]
+        named = [FaultyStructure(*each) for each in note["faulty"]]
+        progress.faulty += named[: MOST_NAMED - len(progress.faulty)]
         for path in (*parts, files.note(block)):
             path.unlink(missing_ok=True)
         bar.update(len(job.frames_of(block)))

@@ -45,6 +45,7 @@ def identity_of(job: Job) -> dict[str, Any]:
         "candidates": decoding.candidates,
         "seed": decoding.seed,
         "correlation": decoding.correlation,
+        "on_fault": decoding.on_fault,
         "temperature": decoding.sampler.temperature,
         "places of the beads": _digest(group.indices.tobytes()),
         "places of what is kept": _digest(job.beads.others.indices.tobytes()),

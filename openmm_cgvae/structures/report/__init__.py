@@ -6,6 +6,7 @@ that do not sit on each other, and beads that are where they were asked to be.
 """
 
 from openmm_cgvae.structures.report.assess import make_report
+from openmm_cgvae.structures.report.fault_finder import FaultFinder
 from openmm_cgvae.structures.report.report import UNKNOWN_FRAME, Report
 
-__all__ = ["UNKNOWN_FRAME", "Report", "make_report"]
+__all__ = ["UNKNOWN_FRAME", "FaultFinder", "Report", "make_report"]

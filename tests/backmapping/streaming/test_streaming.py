@@ -228,8 +228,8 @@ class TestSkips:
     ):
         make = Sampler.sample_many
 
-        def spoil(self, beads, frames, *rest):
-            made = make(self, beads, frames, *rest)
+        def spoil(self, beads, frames, *rest, **options):
+            made = make(self, beads, frames, *rest, **options)
             made[np.isin(frames, [1, 5]), -1, 0, 3] = np.nan
             return made
 
