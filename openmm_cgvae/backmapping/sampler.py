@@ -41,8 +41,8 @@ class Sampler:
         Structures decoded at once; the result does not depend on it. By default as
         many as are fast.
     temperature : float
-        Sampling temperature, a factor on the noise of the latents: 1 draws from the
-        model, 0 gives its single most likely structure.
+        Sampling temperature, see `Model.sample_at`: 1 draws from the model, 0 gives
+        its single most likely structure.
 
     Raises
     ------
@@ -167,7 +167,7 @@ class Sampler:
         for batch in range(n_batches):
             chosen = slice(batch * n_each, (batch + 1) * n_each)
             key = (seeds[molecules[chosen]], frames[chosen], copies[chosen])
-            draw = _Draw(key, noise_shape, correlation, self.temperature)
+            draw = _Draw(key, noise_shape, correlation)
             chosen_beads = beads[rows[chosen], molecules[chosen]]
             noise = draw()
             made = self._decode(chosen_beads, noise)
@@ -222,7 +222,9 @@ class Sampler:
         centre = beads.mean(1, keepdims=True)
         batch = self.graph.batch(torch.from_numpy((beads - centre).astype(np.float32)))
         with threads(1), torch.inference_mode():
-            decoded = self.model.sample(batch, torch.from_numpy(noise).flatten(0, 1))
+            decoded = self.model.sample_at(
+                batch, torch.from_numpy(noise).flatten(0, 1), self.temperature
+            )
         return self._exact(decoded, beads, centre)
 
     def _exact(
@@ -258,19 +260,15 @@ class _Draw:
     key: tuple[np.ndarray, np.ndarray, np.ndarray]  # seeds, frames, copies
     shape: tuple[int, ...]
     correlation: float | None
-    temperature: float
 
     def __call__(
         self, rows: np.ndarray | slice = slice(None), attempt: int = 0
     ) -> np.ndarray:
         seeds, frames, copies = (column[rows] for column in self.key)
         key = (attempt_seeds(seeds, attempt), frames, copies)
-        noise = (
-            normal_noise(*key, self.shape)
-            if self.correlation is None
-            else correlated_noise(*key, self.shape, self.correlation)
-        )
-        return noise * self.temperature
+        if self.correlation is None:
+            return normal_noise(*key, self.shape)
+        return correlated_noise(*key, self.shape, self.correlation)
 
 
 def _fast_batch_size(model: Model) -> int:

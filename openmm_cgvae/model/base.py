@@ -32,11 +32,16 @@ class Molecule:
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
-    """Result of a forward pass: atoms [Å], posterior and Gaussian prior."""
+    """Result of a forward pass: atoms [Å], posterior and Gaussian prior.
+
+    Where beads have codes, also the cross entropy of those of the structure by the
+    prior [nats].
+    """
 
     positions: Float[Tensor, "n_atoms 3"]
     posterior: Gaussian
     prior: Gaussian
+    code_cross_entropy: Float[Tensor, " n_beads"] | None = None
 
 
 class Model(nn.Module, ABC):
@@ -128,3 +133,28 @@ class Model(nn.Module, ABC):
         self, batch: GraphBatch, noise: Float[Tensor, "n_beads n_latents"]
     ) -> Float[Tensor, "n_atoms 3"]:
         """Build atoms from beads alone."""
+
+    def sample_at(
+        self,
+        batch: GraphBatch,
+        noise: Float[Tensor, "n_beads n_latents"],
+        temperature: float,
+    ) -> Float[Tensor, "n_atoms 3"]:
+        """Build atoms from beads alone, at a sampling temperature.
+
+        Parameters
+        ----------
+        batch : GraphBatch
+            The beads.
+        noise : Tensor, shape (n_beads, n_latents)
+            Standard normal noise.
+        temperature : float
+            From 1, samples as they are likely, to 0, the most likely structure; a
+            factor on the noise, unless a model knows better.
+
+        Returns
+        -------
+        Tensor, shape (n_atoms, 3)
+            Atom positions [Å].
+        """
+        return self.sample(batch, temperature * noise)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from openmm_cgvae.model.autoencoder import Autoencoder, check_channels
 from openmm_cgvae.model.base import Model, Molecule
+from openmm_cgvae.model.codebook import Codebook, bead_types_of
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.graphs import GraphBatch
 from openmm_cgvae.model.layers.straight_beads import bent_where_straight
@@ -14,6 +15,8 @@ from openmm_cgvae.model.refinement.geometry_refinement import GeometryRefinement
 from openmm_cgvae.model.refinement.one_molecule import MoleculeRefinement
 
 __all__ = ["CGVAE"]
+
+FRAMES_AT_ONCE = 256
 
 
 class CGVAE(Autoencoder, Model):
@@ -68,7 +71,15 @@ class CGVAE(Autoencoder, Model):
         if origin is not None:
             self._share_networks(origin)
             return
-        self._build_networks(len(self.vocabulary))
+        codebook = None
+        if config.n_codes:
+            codebook = Codebook(
+                bead_types_of(molecule.atom_table, molecule.mapping, self.vocabulary),
+                self.vocabulary,
+                config.n_codes,
+                config.n_subcodes,
+            )
+        self._build_networks(len(self.vocabulary), codebook)
         if config.refinement_steps:
             self.refinement = MoleculeRefinement(
                 len(self.graph().close_pairs),
@@ -77,7 +88,7 @@ class CGVAE(Autoencoder, Model):
             )
 
     def learn_geometry(self, frames: Float[Tensor, "n_frames n_atoms 3"]) -> None:
-        """Learn the lengths and contacts that samples are refined to.
+        """Learn the lengths and contacts that samples are refined to, and codes.
 
         Parameters
         ----------
@@ -86,6 +97,20 @@ class CGVAE(Autoencoder, Model):
         """
         if isinstance(self.refinement, MoleculeRefinement):
             self.refinement.learn(frames, self.graph().close_pairs)
+        if self.codebook is not None:
+            graph = self.graph()
+            self.codebook.learn(
+                graph.batch(self._beads_of(part), part)
+                for part in frames.split(FRAMES_AT_ONCE)
+            )
+
+    def _beads_of(
+        self, frames: Float[Tensor, "n_frames n_atoms 3"]
+    ) -> Float[Tensor, "n_frames n_beads 3"]:
+        graph = self.graph()
+        weighted = graph.weights.to(frames.dtype)[:, None] * frames
+        beads = frames.new_zeros(len(frames), graph.n_beads, 3)
+        return beads.index_add(1, graph.bead_of_atom, weighted)
 
     def sample(
         self, batch: GraphBatch, noise: Float[Tensor, "n_beads n_latents"]
@@ -104,11 +129,27 @@ class CGVAE(Autoencoder, Model):
         Tensor, shape (n_atoms, 3)
             Atom positions [Å].
         """
+        return self._sample(batch, noise, 1.0)
+
+    def sample_at(
+        self,
+        batch: GraphBatch,
+        noise: Float[Tensor, "n_beads n_latents"],
+        temperature: float,
+    ) -> Float[Tensor, "n_atoms 3"]:
+        """Build atoms from beads alone, at a temperature; see `Model.sample_at`.
+
+        The logarithms of the probabilities of codes are divided by it.
+        """
+        if self.codebook is None:
+            return super().sample_at(batch, noise, temperature)
+        return self._sample(batch, noise, temperature)
+
+    def _sample(
+        self, batch: GraphBatch, noise: Tensor, temperature: float
+    ) -> Float[Tensor, "n_atoms 3"]:
         seen = bent_where_straight(batch)
-        edges = self._bead_graph(seen)
-        wide = self.config.prior_temperature * noise
-        latents = self.prior(seen, edges).draw(wide)
-        atoms = self.decode(seen, latents, edges)
+        atoms = self._draw(seen, noise, temperature)
         if seen is not batch:
             # Each bead's atoms, as they are around it, back to where it was given.
             back = batch.bead_positions - seen.bead_positions

@@ -26,6 +26,7 @@ from openmm_cgvae.model import (
     TransferableModel,
     make_model,
 )
+from openmm_cgvae.model.codebook import Codebook
 from openmm_cgvae.model.header_checks import check_atoms, check_words
 from openmm_cgvae.molecules import AtomTable
 
@@ -38,7 +39,12 @@ SUFFIX = ".cgvae"
 DEEPEST_DEFAULT = ModelConfig().decoder_layers
 
 
-def save_model(model: Model | TransferableModel, path: str | os.PathLike[str]) -> Path:
+def save_model(
+    model: Model | TransferableModel,
+    path: str | os.PathLike[str],
+    *,
+    half_precision: bool = False,
+) -> Path:
     """Write a model, with all that is needed to use it, to one file.
 
     Parameters
@@ -47,6 +53,9 @@ def save_model(model: Model | TransferableModel, path: str | os.PathLike[str]) -
         The model. Of one that a model of many molecules made, that model is written.
     path : path-like
         The file, customarily ``*.cgvae``.
+    half_precision : bool
+        Whether weights are rounded to float16, which halves the file; they are float32
+        again when it is read.
 
     Returns
     -------
@@ -65,6 +74,11 @@ def save_model(model: Model | TransferableModel, path: str | os.PathLike[str]) -
         name: tensor.detach().cpu().contiguous()
         for name, tensor in model.state_dict().items()
     }
+    if half_precision:
+        tensors = {
+            name: tensor.half() if tensor.is_floating_point() else tensor
+            for name, tensor in tensors.items()
+        }
     header = {
         "format": FORMAT,
         "version": __version__,
@@ -141,8 +155,12 @@ def load_file(path: str | os.PathLike[str]) -> Model | TransferableModel:
             model = build()
             if isinstance(model, Model):
                 model.graph()  # raises where atoms, beads and words do not fit together
-            _load_weights(model, {n: file.get_tensor(old) for n, old in names.items()})
-            as_written = {old: model.state_dict()[n] for n, old in names.items()}
+            weights = {n: file.get_tensor(old) for n, old in names.items()}
+            _load_weights(model, weights)
+            as_written = {
+                old: model.state_dict()[n].to(weights[n].dtype)
+                for n, old in names.items()
+            }
             if hash_of_weights(as_written) != header["weights_sha256"]:
                 raise ValueError("the weights are not those that were written")
         except _NO_MODEL as error:
@@ -238,7 +256,8 @@ def _load_weights(
     model: Model | TransferableModel, weights: dict[str, torch.Tensor]
 ) -> None:
     for name, wanted in model.state_dict().items():
-        if weights[name].dtype != wanted.dtype:
+        is_half = (weights[name].dtype, wanted.dtype) == (torch.float16, torch.float32)
+        if weights[name].dtype != wanted.dtype and not is_half:
             raise ValueError(f"the tensor {name} is of type {weights[name].dtype}")
         if not torch.isfinite(weights[name]).all():
             raise ValueError(f"the tensor {name} holds values that are not numbers")
@@ -278,11 +297,13 @@ def _what_it_is_for(model: Model | TransferableModel) -> dict[str, Any]:
     """Describe the molecule of a model, or the beads and types of one for many."""
     if isinstance(model, TransferableModel):
         # The words of format 1, which files of any version are read by.
-        known = {
+        known: dict[str, Any] = {
             "beads": model.bead_family,
             "pairs": model.geometry.pairs,
             "centres": model.geometry.stereocentres,
         }
+        if model.codebook is not None:
+            known["bead_types"] = model.codebook.bead_types
         return {"atom_table": None, "mapping": None, "kinds": known}
     return {
         "atom_table": model.atom_table.to_dict(),
@@ -310,9 +331,20 @@ def _recipe(
     check_words([family], "family of beads")
     check_words(pairs, "atom-pair types")
     check_words(centres, "types of stereocentres")
+    bead_types = known.get("bead_types", [])
+    if not isinstance(bead_types, list):
+        raise ValueError("the types of beads are not a list")
+    for bead_type in bead_types:
+        check_words(bead_type, "words of a type of bead")
 
     def build() -> TransferableModel:
         geometry = GeometryStatistics(tuple(pairs), tuple(centres))
-        return TransferableModel(config, vocabulary, family, geometry, provenance)
+        codebook = None
+        if config.n_codes:
+            sizes = config.n_codes, config.n_subcodes
+            codebook = Codebook(map(tuple, bead_types), vocabulary, *sizes)
+        return TransferableModel(
+            config, vocabulary, family, geometry, provenance, codebook=codebook
+        )
 
     return build

@@ -105,6 +105,10 @@ class ModelConfig(Record):
         can follow a posterior of several bumps.
     flow_layers : int
         Couplings of the flow (flow prior only).
+    n_codes, n_subcodes : int
+        Conformations in the codebook of each type of bead, and in how many each of
+        these is divided, see `openmm_cgvae.model.codebook`: a discrete latent of every
+        bead, beside the continuous ones (oriented messages only). None in the paper.
     prior_temperature : float
         Factor on the standard deviation of the latents that are drawn from the prior. A
         prior is too narrow for beads unlike those it has seen; training can fit this,
@@ -185,6 +189,8 @@ class ModelConfig(Record):
     prior: Annotated[PriorForm, _PRIOR] = "gaussian"
     flow_layers: Annotated[_Few, _PRIOR] = 4
     prior_temperature: Annotated[_Factor, _PRIOR] = 1.0
+    n_codes: Annotated[_FewOrNone, _PRIOR] = 0
+    n_subcodes: Annotated[_Few, _PRIOR] = 1
 
     decoder: Annotated[Decoder, _DECODER] = "vectors"
     decoder_layers: Annotated[_Few, _DECODER] = 5
@@ -210,6 +216,7 @@ class ModelConfig(Record):
                     "`keeps_beads` is False but a CGVAE always keeps them; leave it out"
                 )
             self._check_oriented()
+            self._check_codes()
         if self.model not in BASELINES:
             return
         for field in fields(self):
@@ -238,7 +245,25 @@ class ModelConfig(Record):
                 "first three 'bonded_frames' and the prior 'gaussian'"
             )
 
+    def _check_codes(self) -> None:
+        """Check that codes have the frames and messages that they need."""
+        if self.n_codes and self.messages != "oriented":
+            raise ValueError(
+                f"`n_codes` is {self.n_codes} but messages are {self.messages!r}, "
+                "whose beads have no codes; make them 'oriented', or leave it out"
+            )
+        if self.n_subcodes > 1 and not self.n_codes:
+            raise ValueError(
+                f"`n_subcodes` is {self.n_subcodes} but there are no codes to divide; "
+                "give n_codes, or leave it out"
+            )
+
     @property
     def latents_of_bead(self) -> int:
-        """Number of latents of every bead."""
+        """Number of continuous latents of every bead."""
         return self.n_latents or self.n_channels
+
+    @property
+    def codes_of_bead(self) -> int:
+        """Number of discrete latents of every bead: a code and a subcode, or none."""
+        return 2 if self.n_codes else 0

@@ -235,6 +235,7 @@ def place_atoms(
     bead_of_atom: Int[Tensor, " n_atoms"],
     channel_of_atom: Int[Tensor, " n_atoms"],
     weights: Float[Tensor, " n_atoms"],
+    start: Float[Tensor, "n_atoms 3"] | None = None,
 ) -> Float[Tensor, "n_atoms 3"]:
     r"""Place every atom around its bead so that the beads are kept exactly.
 
@@ -255,6 +256,8 @@ def place_atoms(
         Bead m(i) of each atom and its rank c(i) there.
     weights : Tensor, shape (n_atoms,)
         Weights w; one in sum over every bead, zeros allowed.
+    start : Tensor, shape (n_atoms, 3), optional
+        Displacements that those of the vectors are added to [Å].
 
     Returns
     -------
@@ -282,6 +285,8 @@ def place_atoms(
     rows = bead_vectors.mT.flatten(0, 1)
     place = bead_of_atom * bead_vectors.shape[-1] + channel_of_atom
     displacements = rows.index_select(0, place)
+    if start is not None:
+        displacements = displacements + start
     mean = torch.zeros_like(bead_positions).index_add(
         0, bead_of_atom, weights[:, None] * displacements
     )

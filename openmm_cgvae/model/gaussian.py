@@ -46,15 +46,20 @@ class GaussianHead(nn.Module):
     Parameters
     ----------
     n_channels, n_latents : int
-        Features in and latents out.
+        Hidden features and latents out.
+    n_inputs : int, optional
+        Features in; as many as are hidden by default.
     """
 
-    def __init__(self, n_channels: int, n_latents: int) -> None:
+    def __init__(
+        self, n_channels: int, n_latents: int, n_inputs: int | None = None
+    ) -> None:
         super().__init__()
-        self.mean = mlp(n_channels, n_channels, n_latents)
-        self.log_variance = mlp(n_channels, n_channels, n_latents)
+        n_inputs = n_channels if n_inputs is None else n_inputs
+        self.mean = mlp(n_inputs, n_channels, n_latents)
+        self.log_variance = mlp(n_inputs, n_channels, n_latents)
 
-    def forward(self, features: Float[Tensor, "n_beads n_channels"]) -> Gaussian:
+    def forward(self, features: Float[Tensor, "n_beads n_inputs"]) -> Gaussian:
         """Compute the distribution."""
         std = SMALLEST_STD + torch.exp(0.5 * self.log_variance(features))
         return Gaussian(self.mean(features), std)

@@ -106,12 +106,17 @@ class Prior(nn.Module):
         edges = edges or bead_graph_for(self.config.messages, batch, self.basis)
         return self.head(self._features(batch, edges))
 
-    def _features(self, batch: GraphBatch, edges: BeadGraph) -> Tensor:
+    def _features(
+        self, batch: GraphBatch, edges: BeadGraph, known: Tensor | None = None
+    ) -> Tensor:
+        """Compute features of beads; ``known`` is added before the first message."""
         if self.config.prior_input == "types":
             made_of = self.embedding.weight / self.config.pool_degree
             scalars = composition(made_of, batch)
         else:
             scalars = self.features(batch, LocalFrames.of(batch))
+        if known is not None:
+            scalars = scalars + known
         for layer, message in enumerate(self.messages):
             received = message(edges, scalars)
             if self.config.messages == "oriented":

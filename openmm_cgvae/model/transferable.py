@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from openmm_cgvae.model.autoencoder import Autoencoder
 from openmm_cgvae.model.base import Model, Molecule
 from openmm_cgvae.model.cgvae import CGVAE
+from openmm_cgvae.model.codebook import Codebook, bead_types_of
 from openmm_cgvae.model.config import ModelConfig
 from openmm_cgvae.model.refinement.any_molecule import TransferableRefinement
 from openmm_cgvae.model.refinement.geometry_statistics import GeometryStatistics
@@ -30,11 +31,14 @@ class TransferableModel(Autoencoder):
         Lengths, chirality and contacts that samples are refined to.
     provenance : dict, optional
         Where the weights came from, in plain JSON types.
+    codebook : Codebook, optional
+        Conformations of beads, where the config asks for codes.
 
     Raises
     ------
     ValueError
-        If the config is of a model that is for one molecule only.
+        If the config is of a model that is for one molecule only, or config and
+        codebook do not go together.
 
     Examples
     --------
@@ -54,6 +58,8 @@ class TransferableModel(Autoencoder):
         bead_family: str,
         geometry: GeometryStatistics,
         provenance: dict | None = None,
+        *,
+        codebook: Codebook | None = None,
     ) -> None:
         super().__init__()
         if config.model != "cgvae":
@@ -61,11 +67,16 @@ class TransferableModel(Autoencoder):
                 f"`config` is of the model {config.model!r}, which is for one "
                 "molecule; use a CGVAE for many"
             )
+        if (codebook is not None) != bool(config.n_codes):
+            raise ValueError(
+                f"`codebook` is {'missing' if codebook is None else 'given'} but the "
+                f"config has n_codes={config.n_codes}; give one where there are codes"
+            )
         self.config = config
         self.vocabulary = tuple(vocabulary)
         self.bead_family = bead_family
         self.provenance = dict(provenance or {})
-        self._build_networks(len(self.vocabulary))
+        self._build_networks(len(self.vocabulary), codebook)
         self.geometry = geometry
 
     def __repr__(self) -> str:
@@ -94,9 +105,12 @@ class TransferableModel(Autoencoder):
         Raises
         ------
         ValueError
-            If the molecule has atoms of a type or beads of a size that the model does
-            not know.
+            If the molecule has atoms of a type, or beads of a size or a type, that
+            the model does not know.
         """
+        if self.codebook is not None:
+            table, mapping = molecule.atom_table, molecule.mapping
+            self.codebook.check(bead_types_of(table, mapping, self.vocabulary))
         model = CGVAE(
             self.config, self.vocabulary, molecule, self.provenance, origin=self
         )

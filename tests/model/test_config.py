@@ -22,8 +22,9 @@ POSITIVE_INTS = (
     "decoder_layers",
     "flow_layers",
     "n_frames_of_bead",
+    "n_subcodes",
 )
-LAYERS = ("encoder_layers", "prior_layers", "n_latents")
+LAYERS = ("encoder_layers", "prior_layers", "n_latents", "n_codes")
 POSITIVE = ("atom_cutoff", "bead_cutoff", "atom_degree", "pool_degree", "bead_degree")
 
 
