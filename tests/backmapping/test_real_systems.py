@@ -262,5 +262,7 @@ class TestNuclearResonance:
         for ts, mapped in zip(peptide.trajectory, beads.trajectory, strict=True):
             expected = mapping.project(ts.positions.astype(float))
             np.testing.assert_allclose(mapped.positions, expected, atol=1e-5)
-        with pytest.raises(LookupError, match="28 beads PHE:.*which no shipped model"):
+        with pytest.raises(
+            LookupError, match="SME 24 of chain A; rename them .*; nor has a shipped"
+        ):
             Backmapper(beads)

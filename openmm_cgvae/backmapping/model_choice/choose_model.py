@@ -26,6 +26,7 @@ from openmm_cgvae.backmapping.model_choice.refusals import (
 from openmm_cgvae.backmapping.model_choice.shipped_models import shipped_models
 from openmm_cgvae.chemistry.proteins import ProteinBeads, protein_from_beads
 from openmm_cgvae.chemistry.proteins.family_mappings import CAPS
+from openmm_cgvae.chemistry.proteins.residue_names import known_name
 from openmm_cgvae.model import Model, Molecule, TransferableModel, require_molecule
 from openmm_cgvae.model.base import FEWEST_BEADS
 from openmm_cgvae.model.graphs.atom_types import atom_types_of
@@ -160,12 +161,21 @@ def _read_protein(
     try:
         protein = protein_from_beads(beads)
     except ValueError as error:
+        if _is_mostly_protein(beads):
+            return str(error).replace("`beads`", "`universe`")
         return f"nor does protein_from_beads read them ({error})"
     if protein.mapping.n_beads < FEWEST_BEADS:
         return f"nor are they a protein of at least {FEWEST_BEADS} beads"
     if protein.family not in families:
         return f"nor does one ship for proteins of {protein.family} beads"
     return protein
+
+
+def _is_mostly_protein(beads: "mda.Universe | mda.AtomGroup") -> bool:
+    """Return whether most beads are in residues with names of amino acids."""
+    names = [residue for residue, _ in bead_names_of(beads.atoms)]
+    n_known = sum(known_name(name) is not None for name in names)
+    return len(names) >= FEWEST_BEADS and 2 * n_known > len(names)
 
 
 def _choose_molecule(

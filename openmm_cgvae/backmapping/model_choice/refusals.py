@@ -68,7 +68,8 @@ def why_none_ships(
     fitting : sequence of ShippedModel
         Those of them that fit; not just one.
     why_no_protein : str
-        Why no model for proteins fits.
+        Why no model for proteins fits; a whole sentence where most beads are those of
+        amino acids, since the reason is then in the protein.
 
     Returns
     -------
@@ -93,6 +94,8 @@ def why_none_ships(
         if found.n_molecules:
             what = _count(found.n_molecules, f"of {each.name}")
             return why_others_are_refused(what, found.others)
+    if why_no_protein.startswith("`universe`"):
+        return f"{why_no_protein}; nor has a shipped model of one molecule its beads"
     return (
         f"`universe` has {spell(names)}, which no shipped model has, {why_no_protein}; "
         f"give model= or train one with openmm_cgvae.train; {_those_that_ship()}"
