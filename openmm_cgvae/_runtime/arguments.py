@@ -3,6 +3,8 @@
 import operator
 from typing import Any
 
+import numpy as np
+
 __all__ = ["checked_count"]
 
 
@@ -34,7 +36,7 @@ def checked_count(name: str, value: Any, advice: str = "ask for one or more") ->
     3
     """
     try:
-        number = 0 if isinstance(value, bool) else operator.index(value)
+        number = 0 if isinstance(value, bool | np.bool_) else operator.index(value)
     except TypeError:
         number = 0
     if number < 1:

@@ -84,7 +84,9 @@ def _bonds_and_contacts(
     chains = np.sort(tree.molecules[pairs], axis=1)
     chains, nearest = np.unique(chains, axis=0, return_index=True)
     shape = (tree.n_molecules, tree.n_molecules)
-    ranks = coo_array((nearest + 1.0, chains.T), shape=shape).tocsr()
+    # Indices of 32 bits, which the trees of old versions of SciPy need.
+    ends = chains.T.astype(np.int32)
+    ranks = coo_array((nearest + 1.0, ends), shape=shape).tocsr()
     kept = minimum_spanning_tree(ranks).tocoo().data.astype(np.int64) - 1
     children = np.flatnonzero(tree.parents != np.arange(len(beads)))
     bonds = np.stack([tree.parents[children], children], axis=1)
