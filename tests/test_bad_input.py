@@ -5,11 +5,13 @@ docs/bad-input.md is made of it by ``python tests/test_bad_input.py``.
 """
 
 import copy
+import errno
 import json
 import pickle
 import re
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import MDAnalysis as mda
@@ -27,10 +29,13 @@ from openmm_cgvae import (
     save_model,
     train,
 )
+from openmm_cgvae._runtime.atomic_files import written_whole
 from openmm_cgvae.mapping import schemes
 from openmm_cgvae.mapping.schemes import residues
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.atom_matching import match_atoms
+from openmm_cgvae.structures import AtomisticEnsemble
+from openmm_cgvae.structures.export import check_ending
 from openmm_cgvae.testing import dipeptide
 
 pytestmark = pytest.mark.filterwarnings("ignore:ATOMIC_NUMBER record not found")
@@ -183,6 +188,27 @@ def in_the_way(folder):
     return Backmapper(beads(), model()).run(output=folder / "theirs.xtc")
 
 
+def far_away():
+    sample = Backmapper(beads(), model()).sample(seed=0)
+    return AtomisticEnsemble(sample.atom_table, sample.positions_angstrom + 2e7)
+
+
+def numbered(number):
+    sample = Backmapper(beads(), model()).sample(seed=0)
+    table = replace(sample.atom_table, residue_ids=(number, number + 1, number + 2))
+    return AtomisticEnsemble(table, sample.positions_angstrom)
+
+
+def named_atoms(name):
+    table = model().atom_table
+    return replace(table, names=(name, *table.names[1:]))
+
+
+def full_disk(folder):
+    with written_whole(folder / "atoms.xtc"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def no_xml(folder):
     (folder / "mapping.json").write_text("eggs")
     return Backmapper(beads(), model()).sample().relax(str(folder / "mapping.json"))
@@ -237,6 +263,34 @@ TABLE = {
         FileExistsError,
         "`output` needs the folder '.*theirs.xtc.parts' to work in, but there is one "
         "that is not from a run; move it away, or give another name",
+    ),
+    "atoms too far away for a file": (
+        lambda folder: far_away().write(folder / "atoms.xtc"),
+        ValueError,
+        "`path` is a .xtc file, which has numbers from -1e[+]07 to 1e[+]07 Å, and an "
+        "atom is at 2e[+]07 Å; look at the beads, or write .cif or .dcd",
+    ),
+    "more atoms than a PDB file numbers": (
+        lambda folder: check_ending(folder / "atoms.pdb", 1, "output", 120_000),
+        ValueError,
+        "`output` is '.*atoms.pdb' but .pdb files number 99,999 atoms, and there are "
+        "120,000; write .cif, or .gro and .xtc",
+    ),
+    "a residue number that a PDB file has no column for": (
+        lambda folder: numbered(12_000).write(folder / "atoms.pdb"),
+        ValueError,
+        "`path` is a .pdb file, where residues have numbers from -999 to 9999, and "
+        "there is a residue 12000; write .cif",
+    ),
+    "a name with a line break": (
+        lambda _: named_atoms("CA\nATOM"),
+        ValueError,
+        "`names` holds 'CA.*ATOM', which has a line break or another control",
+    ),
+    "a disk without space": (
+        lambda folder: full_disk(folder),
+        OSError,
+        "no space is left on the disk, so '.*atoms.xtc' was not written; make room",
     ),
     "a correlation time of ages": (
         lambda _: Backmapper(beads(), model()).sample(correlation_time=1e7),

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,6 +103,8 @@ def read_universe(topology: str, trajectories: list[str]) -> "mda.Universe":
 
     Raises
     ------
+    ImportError
+        If a package is missing that reads one of them.
     OSError, ValueError
         If one of them cannot be read.
     """
@@ -115,6 +118,12 @@ def read_universe(topology: str, trajectories: list[str]) -> "mda.Universe":
             )
         if Path(name).is_file() and not Path(name).stat().st_size:
             raise ValueError(f"the input {name!r} is empty; give a file with content")
+        is_mmcif = name.lower().endswith((".cif", ".mmcif"))
+        if is_mmcif and find_spec("gemmi") is None:
+            raise ImportError(
+                f"the input {name!r} is an mmCIF file, which MDAnalysis reads with "
+                "gemmi, and that is not installed; pip install gemmi"
+            )
     try:
         return mda.Universe(*names)
     except (ValueError, OSError, ImportError):

@@ -67,8 +67,10 @@ def read_particles(group: "mda.AtomGroup") -> dict[str, Any]:
     rank = np.full(len(group.universe.atoms), -1)
     rank[group.indices] = np.arange(len(group))
     bonds = np.empty((0, 2), dtype=np.int64)
-    if len(group) and hasattr(group.universe, "bonds"):
-        ends = np.asarray(group.universe.bonds.indices, dtype=int).reshape(-1, 2)
+    # To look whether there are any takes as long as to take them.
+    known = getattr(group.universe, "bonds", None) if len(group) else None
+    if known is not None:
+        ends = np.asarray(known.indices, dtype=int).reshape(-1, 2)
         bonds = np.sort(rank[ends], axis=1)
         bonds = np.unique(bonds[bonds[:, 0] >= 0], axis=0)
     elements = [str(each).strip() for each in attribute_or(group, "elements", "")]

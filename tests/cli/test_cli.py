@@ -615,3 +615,17 @@ def test_as_a_program(short, tmp_path):
     first = "   0  RES   ACE1         6       1  H1 CH3 H2 H3 C O"
     assert done.stdout.splitlines()[1] == first
     assert output.exists()
+
+
+def test_an_mmcif_file_is_read_with_gemmi(tmp_path, monkeypatch, capsys):
+    (tmp_path / "beads.cif").write_text("data_beads")
+    monkeypatch.setattr("openmm_cgvae.cli.files.find_spec", lambda _: None)
+    arguments = [
+        "map",
+        "--topology",
+        str(tmp_path / "beads.cif"),
+        "--mapping",
+        "residues",
+    ]
+    assert main(arguments) != 0
+    assert "reads with gemmi, and that is not installed; pip" in capsys.readouterr().err

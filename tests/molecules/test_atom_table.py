@@ -450,3 +450,22 @@ def test_segments_stand_in_for_chains():
     universe = molecule_in_memory(["O", "H"], [(0, 1)], np.eye(3)[:2])
     universe.add_TopologyAttr("segids", ["PROA"])
     assert AtomTable.from_universe(universe).chain_ids == ("PROA",)
+
+
+@pytest.mark.parametrize(
+    "field", ["names", "residue_names", "insertion_codes", "chain_ids"]
+)
+@pytest.mark.parametrize("odd", ["C\n1", "C\x1b[31m", "C\x00", "C\u202e"])
+def test_names_that_are_more_than_a_name_are_refused(dipeptide, field, odd):
+    """A line break would end a record of a file, an escape move a terminal."""
+    plain = dipeptide.to_dict()
+    plain[field] = [odd, *plain[field][1:]]
+    with pytest.raises(ValueError, match=f"`{field}` holds 'C.*control character"):
+        AtomTable.from_dict(plain)
+
+
+def test_particles_with_a_line_break_in_their_name_are_refused():
+    universe = mda.Universe.empty(2, trajectory=True)
+    universe.add_TopologyAttr("names", ["W", "W\nATOM"])
+    with pytest.raises(ValueError, match="line break"):
+        AtomTable.from_particles(universe.atoms)

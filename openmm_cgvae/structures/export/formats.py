@@ -177,7 +177,7 @@ def check_positions(
                 raise ValueError(
                     f"`{argument}` is a {ending} file, which has numbers from "
                     f"{lowest:g} to {highest:g} Å, and {what} is at {extreme:g} Å; "
-                    "look at the beads, or write .dcd or .trr"
+                    "look at the beads, or write .cif or .dcd"
                 )
 
 

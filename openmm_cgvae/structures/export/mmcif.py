@@ -52,16 +52,18 @@ class MmcifWriter:
         self._before: list[str] = []
         self._after: list[str] = []
 
-    def write(self, group: "mda.AtomGroup") -> None:
+    def write(self, group: "mda.AtomGroup", table: AtomTable) -> None:
         """Write a model, always of the same atoms.
 
         Parameters
         ----------
         group : MDAnalysis.AtomGroup
-            Its atoms.
+            Where its atoms are.
+        table : AtomTable
+            What they are.
         """
         if not self._n_written:
-            self._write_header(AtomTable.from_particles(group), group.dimensions)
+            self._write_header(table, group.dimensions)
         self._n_written += 1
         where = group.positions.astype(np.float64).tolist()
         self._file.writelines(

@@ -196,7 +196,10 @@ class StructureWriter:
             check_columns(self._ending, self._table, self._argument)
         check_positions(self._ending, group.positions, group.dimensions, self._argument)
         with self._explained(), _quiet():
-            self._writer.write(group)
+            if isinstance(self._writer, MmcifWriter) and self._table is not None:
+                self._writer.write(group, self._table)
+            else:
+                self._writer.write(group)
         self._n_written += 1
 
     def flush(self) -> None:

@@ -11,7 +11,10 @@ from openmm_cgvae.chemistry.proteins import protein_from_beads
 from openmm_cgvae.mapping.replicas import beside
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.stretches import stretch_of_residue
-from openmm_cgvae.structures.export import write_structures
+from openmm_cgvae.structures.export import (
+    structure_writer,
+    write_structures,
+)
 from openmm_cgvae.structures.export.formats import check_columns, check_ending
 from openmm_cgvae.structures.export.mmcif import _quoted
 from openmm_cgvae.structures.export.pdb_records import chain_letters
@@ -349,3 +352,13 @@ def test_a_box_that_is_no_box_is_refused(tmp_path):
     with pytest.raises(ValueError, match="the box is at 1e[+]30 Å"):
         write_structures(table, anywhere(table), box, tmp_path / "atoms.xtc")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ending", [".pdb", ".cif"])
+def test_beads_are_written_with_their_chains(tmp_path, ending):
+    beads = alpha_carbons([chain("A"), chain("B")])
+    with structure_writer(10, tmp_path / f"beads{ending}", 1) as writer:
+        writer.write(beads.atoms)
+    read = read_by_openmm(tmp_path / f"beads{ending}")
+    found = [(each.id, len(list(each.atoms()))) for each in read.topology.chains()]
+    assert found == [("A", 5), ("B", 5)]
