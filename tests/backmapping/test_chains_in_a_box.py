@@ -10,7 +10,9 @@ from openmm_cgvae.chemistry.proteins import protein_from_beads
 from openmm_cgvae.molecules.periodic_box import cell_vectors
 
 KEPT = 1e-3  # [Å], of the beads, read in single precision
-SAME = 0.02  # [Å], of atoms, whose rounding refinement makes larger
+# [Å], of atoms: beads moved by an edge are rounded otherwise in single precision, which
+# refinement makes larger. Another image is 60 Å off, another structure an ångström.
+SAME = 0.2
 BOXES = {
     "cube": [70, 70, 70, 90, 90, 90],
     "triclinic": [75, 70, 80, 75, 80, 70],
