@@ -26,6 +26,7 @@ from openmm_cgvae import (
     Solvent,
     coarse_grain,
     load_model,
+    protein_from_beads,
     save_model,
     train,
 )
@@ -214,7 +215,56 @@ def no_xml(folder):
     return Backmapper(beads(), model()).sample().relax(str(folder / "mapping.json"))
 
 
+def chain(n, spacing, names="CA", *, residue_of_bead=None, **attributes):
+    """Return beads of leucines along a zigzag, so far from one to the next."""
+    universe = mda.Universe.empty(
+        n,
+        n if residue_of_bead is None else 1,
+        atom_resindex=range(n) if residue_of_bead is None else residue_of_bead,
+        trajectory=True,
+    )
+    for name, values in ({"names": [names] * n} | attributes).items():
+        universe.add_TopologyAttr(name, values)
+    steps = np.broadcast_to(spacing, n)
+    along, across = steps * np.cos(0.5), steps * np.sin(0.5) * (np.arange(n) % 2)
+    universe.atoms.positions = np.stack([np.cumsum(along), across, 0 * along], 1)
+    return universe
+
+
+def leucines(n, spacing, names="CA"):
+    resids = list(range(1, n + 1))
+    return chain(n, spacing, names, resnames=["LEU"] * n, resids=resids)
+
+
 TABLE = {
+    "side chains alone": (
+        lambda _: protein_from_beads(leucines(12, 6.5, "SC")),
+        ValueError,
+        r"`beads` seem to be side chains alone, named SC and 6.5 Å from one to the "
+        "next, where centres of mass of whole residues are some 4.7 Å apart, and no "
+        "model is for side chains; give other beads, or family='residue' if they are "
+        "centres of mass",
+    ),
+    "alpha carbons and centres of mass in one chain": (
+        lambda _: protein_from_beads(leucines(60, [3.8] * 40 + [5.0] * 20)),
+        ValueError,
+        "`beads` are alpha carbons from about LEU 1 to LEU 40 but centres of mass "
+        "elsewhere, by their distances, and no model is for both; select one of the "
+        "two, or give family='residue' or 'alpha-carbon' to take all for one",
+    ),
+    "molecules in place of residues": (
+        lambda _: protein_from_beads(chain(8, 3.8, "", residue_of_bead=[0] * 8)),
+        ValueError,
+        "`beads` has no names, and its residues seem to be molecules, 1 of up to 8 "
+        "beads; name each of the beads by its amino acid: "
+        r"universe.add_TopologyAttr\('names', \['MET', 'LYS', ...\]\)",
+    ),
+    "a family for a protein that has one": (
+        lambda _: Backmapper(protein_from_beads(leucines(8, 3.8)), family="residue"),
+        ValueError,
+        "`family` is 'residue' but `universe` is a protein whose family is known; "
+        "give family= to protein_from_beads instead",
+    ),
     "truncated XTC": (
         lambda folder: run(truncated(folder), folder),
         ValueError,

@@ -53,8 +53,7 @@ class Backmapper:
         default the shipped model with the universe's own residue and bead names, or
         else the one for any protein with beads of that family.
     family : {"alpha-carbon", "residue", "martini3", "martini2"}, optional
-        Family of the beads of a protein, where names and distances mislead, as in
-        `protein_from_beads`.
+        Family of the beads of a protein, where names and distances mislead.
     batch_size : int, optional
         Structures decoded at once; changes no result. By default as many as are fast.
     unknown : {"raise", "drop", "keep"}
@@ -80,7 +79,8 @@ class Backmapper:
     is_reordered : bool
         Whether the beads were put into the model's order.
     notes : tuple of str
-        What was taken for granted about a protein: protonation, gaps, bridges.
+        What was taken for granted about a protein: protonation, gaps, bridges; and
+        whether its beads are unlike those of crystals in the frame it was made at.
 
     Raises
     ------
@@ -123,16 +123,16 @@ class Backmapper:
                 f"`unknown` is {unknown!r} but must be 'raise', 'drop' or 'keep', for "
                 "beads the model does not know"
             )
-        choice = choose_model(
-            universe, model, family=family, allows_others=unknown != "raise"
-        )
-        self.model, found, self.notes = choice.model, choice.found, choice.notes
-        self.beads = found.known
+        allows = unknown != "raise"
+        choice = choose_model(universe, model, family=family, allows_others=allows)
+        self.model, found, self.beads = choice.model, choice.found, choice.found.known
         self.is_reordered = found.is_reordered
         self.dropped = found.others if unknown == "drop" else group[[]]
         self.kept = found.others if unknown == "keep" else group[[]]
+        n_beads = self.model.mapping.n_beads
         tree = tree_of_beads(self.model.atom_table, self.model.mapping)
-        self._source = Beads(self.beads, self.model.mapping.n_beads, self.kept, tree)
+        self._source = Beads(self.beads, n_beads, self.kept, tree, choice.neighbours)
+        self.notes = (*choice.notes, *self._source.notes())
         self.sampler = Sampler(self.model, batch_size, temperature)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Backmapper":
@@ -141,8 +141,8 @@ class Backmapper:
         atoms = self.beads.universe.copy().atoms
         for name in ("beads", "dropped", "kept"):
             setattr(made, name, atoms[getattr(self, name).indices])
-        source = self._source
-        made._source = Beads(made.beads, source.n_beads, made.kept, source.tree)
+        made._source = copy.copy(self._source)
+        made._source.group, made._source.others = made.beads, made.kept
         made.sampler = copy.deepcopy(self.sampler, memo)
         made.model = made.sampler.model
         return made

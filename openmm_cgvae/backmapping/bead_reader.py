@@ -9,7 +9,7 @@ import numpy as np
 from MDAnalysis.coordinates.timestep import Timestep
 
 from openmm_cgvae.backmapping.faulty_structures import FaultyStructure
-from openmm_cgvae.chemistry.proteins import ProteinBeads
+from openmm_cgvae.chemistry.proteins import NeighbourGeometry, ProteinBeads
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.mapping.contiguity import bonds_between_beads
 from openmm_cgvae.molecules import AtomTable
@@ -109,6 +109,8 @@ class Beads:
     tree : BondTree, optional
         The bonds along which a molecule is made whole, see `tree_of_beads`. By default
         every bead is bonded to the next.
+    neighbours : NeighbourGeometry, optional
+        What tells how unusual beads of a protein are.
 
     Raises
     ------
@@ -129,6 +131,7 @@ class Beads:
         n_beads: int,
         others: "mda.AtomGroup | None" = None,
         tree: BondTree | None = None,
+        neighbours: NeighbourGeometry | None = None,
     ) -> None:
         checked_beads(group)
         if len(group) % n_beads:
@@ -140,11 +143,28 @@ class Beads:
         self.n_beads = n_beads
         self.others = group[[]] if others is None else others
         self.tree = tree or _chain_of_beads(n_beads)
+        self.neighbours = neighbours
 
     @property
     def n_molecules(self) -> int:
         """Number of molecules."""
         return len(self.group) // self.n_beads
+
+    def unusual_fraction(self, positions: np.ndarray) -> float:
+        """Compute the largest unusual fraction of the frames; 0 if it is not known."""
+        if self.neighbours is None or not positions.size:
+            return 0.0
+        return float(self.neighbours.unusual_fraction(positions).max())
+
+    def notes(self) -> tuple[str, ...]:
+        """Check how unusual the beads of the current frame are, if that is known."""
+        if self.neighbours is None:
+            return ()
+        try:
+            frame = self.read()
+        except BadFrameError:
+            return ()  # which is told where the frame is asked for
+        return self.neighbours.notes(frame.positions)
 
     def read(self, number: int | None = None) -> BeadFrame:
         """Read a frame, and make its chains whole.

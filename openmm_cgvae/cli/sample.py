@@ -77,6 +77,12 @@ def _sample(arguments: Arguments) -> None:
         options = given_for(arguments, ALL)
         path = backmapper.run(output=arguments.output, seed=arguments.seed, **options)
         say(f"wrote {path}")
+        if path.unusual_beads:
+            say(
+                f"{100 * path.unusual_beads:.1f} % of the distances and angles between "
+                "neighbouring beads are such as crystals hardly ever have, in the "
+                "frame that has most (0.1 % of theirs are)"
+            )
         if path.n_faulty:
             first = path.faults[0]
             say(

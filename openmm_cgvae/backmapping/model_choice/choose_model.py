@@ -24,7 +24,11 @@ from openmm_cgvae.backmapping.model_choice.refusals import (
     why_others_are_refused,
 )
 from openmm_cgvae.backmapping.model_choice.shipped_models import shipped_models
-from openmm_cgvae.chemistry.proteins import ProteinBeads, protein_from_beads
+from openmm_cgvae.chemistry.proteins import (
+    NeighbourGeometry,
+    ProteinBeads,
+    protein_from_beads,
+)
 from openmm_cgvae.chemistry.proteins.family_mappings import CAPS
 from openmm_cgvae.chemistry.proteins.residue_names import known_name
 from openmm_cgvae.model import Model, Molecule, TransferableModel, require_molecule
@@ -49,11 +53,14 @@ class ModelChoice:
         can be asked again for them.
     notes : tuple of str
         What was taken for granted about the beads, in sentences.
+    neighbours : NeighbourGeometry, optional
+        What tells how unusual the beads of a protein are.
     """
 
     model: Model
     found: FoundMolecules
     notes: tuple[str, ...] = ()
+    neighbours: NeighbourGeometry | None = None
 
 
 def choose_model(
@@ -228,7 +235,9 @@ def _choose_family(
     molecule = Molecule(protein.atom_table, protein.mapping)
     is_reordered = bool((np.diff(protein.known.indices) < 0).any())
     found = FoundMolecules(protein.known, others, 1, is_reordered)
-    return ModelChoice(model.for_molecule(molecule), found, protein.notes)
+    neighbours = NeighbourGeometry(protein.family, protein.atom_table, protein.mapping)
+    made = model.for_molecule(molecule)
+    return ModelChoice(made, found, protein.notes, neighbours)
 
 
 def _unknown_caps(table: AtomTable, model: TransferableModel) -> list[str]:

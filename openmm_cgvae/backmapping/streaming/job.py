@@ -120,6 +120,7 @@ class Job:
             "skipped": beads.skipped,
             "n_faulty": beads.n_faulty,
             "faulty": beads.faulty,
+            "unusual_beads": self.beads.unusual_fraction(beads.positions),
         }
         write_atomically(self.files.note(block), json.dumps(note).encode())
 

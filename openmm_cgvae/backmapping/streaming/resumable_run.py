@@ -52,6 +52,9 @@ class WrittenTrajectory(_ConcretePath):
         Structures with faults: wrong chirality, cis or twisted amides, wrong lengths.
     faults : tuple of FaultyStructure
         Frame, sample and faults of each of these, of the first thousand.
+    unusual_beads : float
+        Of the distances and angles between neighbouring beads of a protein, the
+        fraction that crystals hardly ever have, in the frame that has most.
     """
 
     files: tuple[Path, ...]
@@ -60,6 +63,7 @@ class WrittenTrajectory(_ConcretePath):
     seconds: float
     n_faulty: int
     faults: tuple[FaultyStructure, ...]
+    unusual_beads: float
 
 
 @dataclass
@@ -82,6 +86,8 @@ class Progress:
         Structures with faults.
     faulty : list of FaultyStructure
         The first thousand of these.
+    unusual_beads : float
+        Largest fraction of unusual distances and angles of a frame.
     """
 
     settings: dict[str, Any]
@@ -91,6 +97,7 @@ class Progress:
     skipped: list[tuple[int, str]]
     n_faulty: int = 0
     faulty: list[FaultyStructure] = field(default_factory=list)
+    unusual_beads: float = 0.0
 
 
 def backmap_frames(
@@ -171,6 +178,7 @@ def _backmap(
     written.seconds = time.monotonic() - started
     written.n_faulty = progress.n_faulty
     written.faults = tuple(progress.faulty)
+    written.unusual_beads = progress.unusual_beads
     return written
 
 
@@ -246,6 +254,7 @@ def _append_ready(job: Job, progress: Progress, bar: tqdm) -> None:
         progress.n_bytes = [size_of(whole) for whole in growing]
         progress.skipped += [(frame, why) for frame, why in note["skipped"]]
         progress.n_faulty += note["n_faulty"]
+        progress.unusual_beads = max(progress.unusual_beads, note["unusual_beads"])
         named = [FaultyStructure(*each) for each in note["faulty"]]
         progress.faulty += named[: MOST_NAMED - len(progress.faulty)]
         for path in (*parts, files.note(block)):

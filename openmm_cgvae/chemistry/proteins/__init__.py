@@ -5,9 +5,11 @@ from openmm_cgvae.chemistry.proteins.family_mappings import FAMILIES, family_map
 from openmm_cgvae.chemistry.proteins.from_atoms import canonical_protein
 from openmm_cgvae.chemistry.proteins.from_beads import protein_from_beads
 from openmm_cgvae.chemistry.proteins.protein_beads import ProteinBeads
+from openmm_cgvae.chemistry.proteins.unusual_beads import NeighbourGeometry
 
 __all__ = [
     "FAMILIES",
+    "NeighbourGeometry",
     "ProteinBeads",
     "canonical_protein",
     "family_mapping",
