@@ -184,6 +184,7 @@ def test_mdanalysis_reads_chains_numbers_bonds_and_box_of_a_pdb_file(
 
 def test_mdanalysis_reads_chains_and_numbers_of_an_mmcif_file(tmp_path, table):
     pytest.importorskip("gemmi")
+    pytest.importorskip("MDAnalysis.coordinates.MMCIF")  # since version 2.11
     path = tmp_path / "atoms.cif"
     write_structures(table, anywhere(table), TRICLINIC[None], path)
     universe = mda.Universe(str(path))
