@@ -14,7 +14,7 @@ from openmm_cgvae._runtime.version import __version__
 
 if TYPE_CHECKING:
     from openmm_cgvae.backmapping.backmapper import Backmapper
-    from openmm_cgvae.backmapping.reporter import BackmapReporter
+    from openmm_cgvae.backmapping.openmm_reporter import BackmapReporter
     from openmm_cgvae.chemistry.proteins import protein_from_beads
     from openmm_cgvae.evaluation.evaluation import evaluate
     from openmm_cgvae.mapping import Mapping
@@ -37,7 +37,7 @@ _HOMES = {
     "AtomTable": "molecules",
     "AtomisticEnsemble": "structures.ensemble",
     "AtomisticState": "structures.ensemble",
-    "BackmapReporter": "backmapping.reporter",
+    "BackmapReporter": "backmapping.openmm_reporter",
     "Backmapper": "backmapping.backmapper",
     "CGVAE": "model",
     "Frames": "molecules.frames",

@@ -16,7 +16,7 @@ from openmm_cgvae.backmapping.faulty_structures import (
     checked_on_fault,
     find_faulty_structures,
 )
-from openmm_cgvae.backmapping.packing import non_overlapping_samples
+from openmm_cgvae.backmapping.non_overlapping import non_overlapping_samples
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.model.noise import checked_seed
 

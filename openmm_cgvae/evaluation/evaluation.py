@@ -20,7 +20,8 @@ from openmm_cgvae.metrics import resolve_rotors, rmsd
 from openmm_cgvae.metrics.sample_metrics import Measurement, chunks
 from openmm_cgvae.metrics.vocabulary import COMPARED, METRICS
 from openmm_cgvae.model import Model
-from openmm_cgvae.molecules.frames import Frames, block_split
+from openmm_cgvae.molecules.block_split import block_split
+from openmm_cgvae.molecules.frames import Frames
 from openmm_cgvae.structures.ensemble import AtomisticEnsemble
 
 __all__ = ["RENAMED", "Evaluation", "evaluate", "held_out_frames"]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from openmm_cgvae.mapping import json_format
-from openmm_cgvae.mapping.checks import (
+from openmm_cgvae.mapping.argument_checks import (
     checked_assignment,
     checked_names,
     checked_points,

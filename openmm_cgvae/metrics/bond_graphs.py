@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from openmm_cgvae.metrics._checks import as_indices, as_positions
+from openmm_cgvae.metrics._argument_checks import as_indices, as_positions
 from openmm_cgvae.metrics.contacts import ClosePairs, close_pairs
 from openmm_cgvae.metrics.neighbour_search import is_among
 

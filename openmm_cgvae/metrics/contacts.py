@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from openmm_cgvae.metrics._checks import as_indices, as_positions
+from openmm_cgvae.metrics._argument_checks import as_indices, as_positions
 from openmm_cgvae.metrics.neighbour_search import is_among, pairs_among
 
 __all__ = ["ClosePairs", "close_pairs", "count_clashes", "intermolecular_contacts"]

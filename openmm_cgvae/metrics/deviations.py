@@ -8,7 +8,11 @@ from typing import Literal
 
 import numpy as np
 
-from openmm_cgvae.metrics._checks import as_mask, as_positions, masked_deviation
+from openmm_cgvae.metrics._argument_checks import (
+    as_mask,
+    as_positions,
+    masked_deviation,
+)
 
 __all__ = [
     "calibration",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from openmm_cgvae.metrics._checks import as_indices, as_positions
+from openmm_cgvae.metrics._argument_checks import as_indices, as_positions
 
 __all__ = [
     "angle_triples",

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 
-from openmm_cgvae.metrics._checks import as_indices, as_positions
+from openmm_cgvae.metrics._argument_checks import as_indices, as_positions
 from openmm_cgvae.metrics.neighbour_search import pairs_between
 from openmm_cgvae.molecules.periodic_box import nearest_images
 

@@ -9,8 +9,8 @@ import MDAnalysis as mda
 import numpy as np
 from rdkit import Chem
 
+from openmm_cgvae.molecules.argument_checks import check_printable, checked_array
 from openmm_cgvae.molecules.bond_graph import neighbours_of, pairs_within, skeleton
-from openmm_cgvae.molecules.checks import check_printable, checked_array
 from openmm_cgvae.molecules.elements import HYDROGEN
 from openmm_cgvae.molecules.from_universe import read_atoms, read_particles
 from openmm_cgvae.molecules.functional_groups import find_amides, find_rotors

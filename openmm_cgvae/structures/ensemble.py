@@ -10,7 +10,7 @@ import openmm
 
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.molecules import AtomTable
-from openmm_cgvae.structures.checks import (
+from openmm_cgvae.structures.argument_checks import (
     check_mapping,
     checked_array,
     checked_beads,

@@ -7,10 +7,10 @@ from openmm_cgvae.training.config import TrainingConfig
 from openmm_cgvae.training.dataset import Batches, TrainingDataset
 from openmm_cgvae.training.many_molecules import train_many
 from openmm_cgvae.training.many_molecules_data import MolecularDataset, TrainingMolecule
-from openmm_cgvae.training.molecule_sets import training_molecules
 from openmm_cgvae.training.one_molecule import train
 from openmm_cgvae.training.one_molecule_data import TrajectoryDataset
 from openmm_cgvae.training.presets import PRESETS, Preset, configure
+from openmm_cgvae.training.read_training_molecules import training_molecules
 
 __all__ = [
     "PRESETS",

@@ -77,7 +77,7 @@ class TrainingConfig(Record):
     fits_prior_temperature : bool
         Whether the temperature of the prior is fitted in the end: the factor on its
         noise with the best energy score on the validation frames; see
-        `openmm_cgvae.training.prior_temperature`.
+        `openmm_cgvae.training.fit_prior_temperature`.
     n_folds, fold : int
         One block of time in ``n_folds`` is held out for the test; see `block_split`.
     seed : int

@@ -10,7 +10,7 @@ from openmm_cgvae.model import GeometryStatistics, ModelConfig, TransferableMode
 from openmm_cgvae.training.many_molecules_data import MolecularDataset, TrainingMolecule
 from openmm_cgvae.training.presets import configure
 from openmm_cgvae.training.prior_fit import PriorFit
-from openmm_cgvae.training.run import run_training
+from openmm_cgvae.training.resumable_training import run_training
 from openmm_cgvae.training.stages import Objective, Stage
 
 __all__ = ["train_many"]

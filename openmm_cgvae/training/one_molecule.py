@@ -14,11 +14,11 @@ from openmm_cgvae.model.graphs import MoleculeGraph, atom_types_of
 from openmm_cgvae.molecules import AtomTable
 from openmm_cgvae.molecules.frames import Frames
 from openmm_cgvae.training.decoder_fine_tuning import DecoderFineTuning
+from openmm_cgvae.training.fit_prior_temperature import best_temperature
 from openmm_cgvae.training.one_molecule_data import TrajectoryDataset
 from openmm_cgvae.training.presets import configure
 from openmm_cgvae.training.prior_fit import PriorFit
-from openmm_cgvae.training.prior_temperature import best_temperature
-from openmm_cgvae.training.run import run_training
+from openmm_cgvae.training.resumable_training import run_training
 from openmm_cgvae.training.stages import Objective, Stage
 from openmm_cgvae.training.trainer_options import checked_trainer_options
 

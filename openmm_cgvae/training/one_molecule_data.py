@@ -13,7 +13,8 @@ from openmm_cgvae.mapping.label_symmetry import LabelSymmetry
 from openmm_cgvae.model import ModelConfig
 from openmm_cgvae.model.graphs import GraphBatch, MoleculeGraph, atom_types_of
 from openmm_cgvae.molecules import AtomTable
-from openmm_cgvae.molecules.frames import Frames, block_split
+from openmm_cgvae.molecules.block_split import block_split
+from openmm_cgvae.molecules.frames import Frames
 from openmm_cgvae.training.config import TrainingConfig
 from openmm_cgvae.training.dataset import TrainingDataset
 

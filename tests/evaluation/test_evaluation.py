@@ -20,7 +20,8 @@ from openmm_cgvae.mapping.label_symmetry import LabelSymmetry
 from openmm_cgvae.metrics.vocabulary import COMPARED, METRICS
 from openmm_cgvae.model import CGVAE, ModelConfig, Molecule
 from openmm_cgvae.molecules import AtomTable
-from openmm_cgvae.molecules.frames import Frames, block_split
+from openmm_cgvae.molecules.block_split import block_split
+from openmm_cgvae.molecules.frames import Frames
 from openmm_cgvae.testing.dipeptide import BEADS, peptide, trembling, untrained
 
 N_FRAMES = 120

@@ -14,7 +14,8 @@ from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.cli import main
 from openmm_cgvae.mapping.schemes import from_spec
 from openmm_cgvae.model import LinearMap, ModelConfig, Perceptron
-from openmm_cgvae.molecules.frames import Frames, block_split
+from openmm_cgvae.molecules.block_split import block_split
+from openmm_cgvae.molecules.frames import Frames
 from openmm_cgvae.testing import dipeptide
 from openmm_cgvae.training import TrainingConfig, configure
 from openmm_cgvae.transformations import coarse_grain

@@ -12,13 +12,14 @@ import pandas as pd
 import pytest
 import torch
 
-import openmm_cgvae.training.loop as loop
+import openmm_cgvae.training.lightning_loop as loop
 import openmm_cgvae.training.stages as stages
 from openmm_cgvae import training
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.model import ModelConfig, Molecule, make_model
 from openmm_cgvae.molecules import AtomTable
-from openmm_cgvae.molecules.frames import Frames, block_split
+from openmm_cgvae.molecules.block_split import block_split
+from openmm_cgvae.molecules.frames import Frames
 from openmm_cgvae.testing.dipeptide import BEADS, peptide, trembling
 from openmm_cgvae.training import (
     PRESETS,

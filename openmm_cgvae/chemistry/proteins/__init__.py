@@ -1,8 +1,8 @@
 """All-atom proteins from beads alone."""
 
 from openmm_cgvae.chemistry.proteins.bead_family import recognise_family
+from openmm_cgvae.chemistry.proteins.canonical_order import canonical_protein
 from openmm_cgvae.chemistry.proteins.family_mappings import FAMILIES, family_mapping
-from openmm_cgvae.chemistry.proteins.from_atoms import canonical_protein
 from openmm_cgvae.chemistry.proteins.from_beads import protein_from_beads
 from openmm_cgvae.chemistry.proteins.protein_beads import ProteinBeads
 from openmm_cgvae.chemistry.proteins.unusual_beads import NeighbourGeometry

@@ -2,6 +2,6 @@
 
 from openmm_cgvae.evaluation.experiments.plan import BenchmarkConfig
 from openmm_cgvae.evaluation.experiments.results import printed
-from openmm_cgvae.evaluation.experiments.run import Benchmark, run_benchmark
+from openmm_cgvae.evaluation.experiments.run_benchmark import Benchmark, run_benchmark
 
 __all__ = ["Benchmark", "BenchmarkConfig", "printed", "run_benchmark"]

@@ -13,7 +13,8 @@ from openmm_cgvae.evaluation.experiments.plan import (
 from openmm_cgvae.mapping import Mapping
 from openmm_cgvae.mapping.autograin import learn_mapping
 from openmm_cgvae.mapping.schemes import from_spec
-from openmm_cgvae.molecules.frames import Frames, block_split
+from openmm_cgvae.molecules.block_split import block_split
+from openmm_cgvae.molecules.frames import Frames
 
 __all__ = ["joined_residues", "make_mapping"]
 

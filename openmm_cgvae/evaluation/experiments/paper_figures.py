@@ -10,7 +10,7 @@ import pandas as pd
 
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.evaluation.evaluation import held_out_frames
-from openmm_cgvae.evaluation.experiments.cell_folder import (
+from openmm_cgvae.evaluation.experiments.benchmark_cell import (
     CELLS,
     MODEL,
     frames_in_order,

@@ -9,7 +9,7 @@ import pandas as pd
 
 from openmm_cgvae._runtime.deprecations import current_names
 from openmm_cgvae.evaluation.evaluation import RENAMED
-from openmm_cgvae.evaluation.experiments.cell_folder import CELLS, RESULT
+from openmm_cgvae.evaluation.experiments.benchmark_cell import CELLS, RESULT
 from openmm_cgvae.metrics import mean_and_standard_error
 from openmm_cgvae.metrics.vocabulary import ATOMS, METRICS
 

@@ -9,7 +9,7 @@ from MDAnalysis.exceptions import NoDataError
 
 from openmm_cgvae.mapping.mapping import Mapping
 from openmm_cgvae.mapping.schemes.bead_groups import atom_masses, checked_group
-from openmm_cgvae.mapping.schemes.hydrogens import is_hydrogen
+from openmm_cgvae.mapping.schemes.heavy_parents import is_hydrogen
 
 __all__ = ["cgsmiles"]
 

@@ -13,7 +13,7 @@ from openmm_cgvae.mapping.schemes.bead_groups import (
     checked_group,
     residue_label,
 )
-from openmm_cgvae.mapping.schemes.hydrogens import heavy_of_atom
+from openmm_cgvae.mapping.schemes.heavy_parents import heavy_of_atom
 from openmm_cgvae.mapping.schemes.martini_tables import (
     BACKBONES,
     OXYGENS,

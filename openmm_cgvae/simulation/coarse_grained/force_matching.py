@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from openmm_cgvae.molecules.frames import block_split
+from openmm_cgvae.molecules.block_split import block_split
 from openmm_cgvae.structures.openmm_bridge.units import NM_PER_ANGSTROM
 
 __all__ = ["BATCH_SIZE", "LEARNING_RATE", "MatchingLog", "match_forces"]

@@ -5,8 +5,8 @@ from typing import Any
 
 from openmm import app, unit
 
+from openmm_cgvae.simulation.molecule_sets.add_hydrogens import add_hydrogens
 from openmm_cgvae.simulation.molecule_sets.fragments import Fragment
-from openmm_cgvae.simulation.molecule_sets.hydrogens import add_hydrogens
 
 __all__ = ["complete", "imported_pdbfixer"]
 

@@ -8,7 +8,7 @@ from openmm import app, unit
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
-from openmm_cgvae.simulation.molecule_sets.hydrogens import add_hydrogens
+from openmm_cgvae.simulation.molecule_sets.add_hydrogens import add_hydrogens
 
 __all__ = ["Peptide", "build_peptide"]
 

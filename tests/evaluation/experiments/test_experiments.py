@@ -13,9 +13,9 @@ from openmm_cgvae.data import data_path
 from openmm_cgvae.evaluation.evaluation import Evaluation
 from openmm_cgvae.evaluation.experiments import BenchmarkConfig, printed, run_benchmark
 from openmm_cgvae.evaluation.experiments import mappings as beads
-from openmm_cgvae.evaluation.experiments import run as running
+from openmm_cgvae.evaluation.experiments import run_benchmark as running
+from openmm_cgvae.evaluation.experiments.benchmark_cell import frames_in_order
 from openmm_cgvae.evaluation.experiments.benchmark_systems import BENCHMARK_SYSTEMS
-from openmm_cgvae.evaluation.experiments.cell_folder import frames_in_order
 from openmm_cgvae.evaluation.experiments.mappings import joined_residues, make_mapping
 from openmm_cgvae.evaluation.experiments.plan import N_FOLDS, Cell
 from openmm_cgvae.evaluation.experiments.results import over_folds, read_results
@@ -27,7 +27,8 @@ from openmm_cgvae.evaluation.experiments.tica import (
 )
 from openmm_cgvae.mapping.schemes import from_spec
 from openmm_cgvae.molecules import AtomTable
-from openmm_cgvae.molecules.frames import Frames, block_split
+from openmm_cgvae.molecules.block_split import block_split
+from openmm_cgvae.molecules.frames import Frames
 from openmm_cgvae.testing.dipeptide import trembling
 from openmm_cgvae.training import configure
 

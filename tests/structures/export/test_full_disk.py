@@ -12,7 +12,7 @@ import pytest
 from openmm import app, unit
 
 from openmm_cgvae import Backmapper
-from openmm_cgvae.backmapping.reporter import BackmapReporter
+from openmm_cgvae.backmapping.openmm_reporter import BackmapReporter
 from openmm_cgvae.data import data_path
 from openmm_cgvae.mapping.replicas import repeat
 from openmm_cgvae.molecules import AtomTable

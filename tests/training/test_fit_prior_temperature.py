@@ -12,7 +12,7 @@ from openmm_cgvae.model.checkpoint import load_file, save_model
 from openmm_cgvae.molecules.frames import Frames
 from openmm_cgvae.testing.dipeptide import BEADS, trembling, untrained
 from openmm_cgvae.training import TrainingConfig, TrajectoryDataset, train
-from openmm_cgvae.training.prior_temperature import best_temperature
+from openmm_cgvae.training.fit_prior_temperature import best_temperature
 
 N_ATOMS, TREMBLING = 22, 0.1  # [A]
 SIZES = {"n_channels": 10, "n_radial": 3, "prior_layers": 1, "decoder_layers": 1}

@@ -5,8 +5,6 @@ from itertools import combinations
 import MDAnalysis as mda
 import numpy as np
 
-from openmm_cgvae.chemistry.proteins.atom_graphs import match_by_bonds
-from openmm_cgvae.chemistry.proteins.atom_names import TemplateMatch, match_by_names
 from openmm_cgvae.chemistry.proteins.bead_residues import (
     BeadResidues,
     has_positions,
@@ -15,6 +13,8 @@ from openmm_cgvae.chemistry.proteins.bead_residues import (
 )
 from openmm_cgvae.chemistry.proteins.chains import distances_between, distinct_chain_ids
 from openmm_cgvae.chemistry.proteins.join_residues import Residues, join_residues
+from openmm_cgvae.chemistry.proteins.match_by_bonds import match_by_bonds
+from openmm_cgvae.chemistry.proteins.match_by_names import TemplateMatch, match_by_names
 from openmm_cgvae.chemistry.proteins.prochirality import standard_labels
 from openmm_cgvae.chemistry.proteins.residue_templates import (
     STANDARD_OF_VARIANT,

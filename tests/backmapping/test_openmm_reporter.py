@@ -186,7 +186,7 @@ def test_frames_can_be_read_while_it_runs(backmapper, tmp_path, ending):
 def test_a_killed_run_leaves_its_frames(tmp_path):
     script = (
         "import os, sys; sys.path[:0] = ['tests', 'tests/backmapping']\n"
-        "from test_reporter import *\n"
+        "from test_openmm_reporter import *\n"
         "simulation = running()\n"
         f"report = BackmapReporter({str(tmp_path / 'a.xtc')!r}, 5, untrained())\n"
         "simulation.reporters.append(report)\n"

@@ -22,7 +22,7 @@ from openmm_cgvae._runtime.run_folder import (
 )
 from openmm_cgvae._runtime.version import __version__
 from openmm_cgvae.evaluation.evaluation import evaluate
-from openmm_cgvae.evaluation.experiments.cell_folder import (
+from openmm_cgvae.evaluation.experiments.benchmark_cell import (
     CELLS,
     MAPPING,
     MODEL,

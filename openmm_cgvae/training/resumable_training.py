@@ -24,7 +24,7 @@ from openmm_cgvae._runtime.threads import threads
 from openmm_cgvae._runtime.version import __version__
 from openmm_cgvae.model import ModelConfig
 from openmm_cgvae.training.config import TrainingConfig
-from openmm_cgvae.training.loop import fit
+from openmm_cgvae.training.lightning_loop import fit
 from openmm_cgvae.training.stages import Stage
 
 __all__ = ["run_training"]

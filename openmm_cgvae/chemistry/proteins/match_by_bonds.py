@@ -9,7 +9,7 @@ import numpy as np
 from MDAnalysis.exceptions import NoDataError
 from MDAnalysis.guesser.default_guesser import DefaultGuesser
 
-from openmm_cgvae.chemistry.proteins.atom_names import TemplateMatch, plain_names
+from openmm_cgvae.chemistry.proteins.match_by_names import TemplateMatch, plain_names
 from openmm_cgvae.chemistry.proteins.residue_templates import (
     ResidueTemplate,
     residue_template,

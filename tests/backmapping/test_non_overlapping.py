@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openmm_cgvae.backmapping.backmapper import Backmapper
-from openmm_cgvae.backmapping.packing import choose_non_overlapping
+from openmm_cgvae.backmapping.non_overlapping import choose_non_overlapping
 from openmm_cgvae.metrics import intermolecular_contacts
 from openmm_cgvae.testing import dipeptide
 
