@@ -252,6 +252,11 @@ class ModelConfig(Record):
                 f"`n_codes` is {self.n_codes} but messages are {self.messages!r}, "
                 "whose beads have no codes; make them 'oriented', or leave it out"
             )
+        if self.n_codes and self.likelihood != "fixed":
+            raise ValueError(
+                f"`n_codes` is {self.n_codes} but the likelihood is "
+                f"{self.likelihood!r}; make it 'fixed', or leave it out"
+            )
         if self.n_subcodes > 1 and not self.n_codes:
             raise ValueError(
                 f"`n_subcodes` is {self.n_subcodes} but there are no codes to divide; "

@@ -63,6 +63,8 @@ class TrainingConfig(Record):
         gamma, the weight of the graph loss (fixed likelihood only).
     kl_weight : float
         beta, the weight of the divergence.
+    code_weight : float
+        Weight of the cross entropy of codes, where beads have them.
     sample_weight : float
         Weight of the strain of samples while the decoder is fine-tuned.
     contact_weight : float
@@ -101,6 +103,7 @@ class TrainingConfig(Record):
 
     bond_weight: Annotated[NotNegative, _LOSS] = 25.0
     kl_weight: Annotated[NotNegative, _LOSS] = 0.05
+    code_weight: Annotated[NotNegative, _LOSS] = 0.05
     sample_weight: Annotated[NotNegative, _LOSS] = 25.0
     contact_weight: Annotated[NotNegative, _LOSS] = 0.0
     bond_warmup: Annotated[_Warmup, _LOSS] = 0.0

@@ -43,21 +43,27 @@ class LossTerms:
         Mean squared error of the distances of close pairs [Å^2], L_graph.
     kl_divergence : Tensor
         Kullback-Leibler divergence of the latents of a bead [nats].
+    code_cross_entropy : Tensor, optional
+        Cross entropy of the codes of a bead, where beads have codes [nats].
     """
 
     total: Tensor
     reconstruction: Tensor
     bond_length: Tensor
     kl_divergence: Tensor
+    code_cross_entropy: Tensor | None = None
 
     def to_dict(self) -> dict[str, Tensor]:
         """Return the terms by their names."""
-        return {
+        terms = {
             "total": self.total,
             "reconstruction": self.reconstruction,
             "bond_length": self.bond_length,
             "kl_divergence": self.kl_divergence,
         }
+        if self.code_cross_entropy is not None:
+            terms["code_cross_entropy"] = self.code_cross_entropy
+        return terms
 
 
 def reconstruction(positions: Tensor, batch: GraphBatch) -> Float[Tensor, ""]:
@@ -187,6 +193,7 @@ def objective(
     result: Reconstruction,
     bond_weight: float | Tensor,
     kl_weight: float | Tensor,
+    code_weight: float = 0.0,
 ) -> LossTerms:
     r"""Compute the training objective and its terms.
 
@@ -195,7 +202,8 @@ def objective(
     averaged over beads. With ``"learned"`` the negative evidence bound of a molecule
     per atom: a Gaussian with the learned standard deviation of each atom type, plus
     a tenth of a Gaussian of 0.03 Å on the distances of close pairs, plus
-    ``kl_weight`` times the whole divergence.
+    ``kl_weight`` times the whole divergence. Where beads have codes, their cross
+    entropy is added to the former.
 
     Parameters
     ----------
@@ -207,6 +215,8 @@ def objective(
         What the model made of it.
     bond_weight, kl_weight : float or Tensor
         gamma and beta.
+    code_weight : float
+        Weight of the cross entropy of codes.
 
     Returns
     -------
@@ -219,7 +229,13 @@ def objective(
     per_bead = _molecule_mean(divergence, batch.molecule_of_bead, batch)
     if model.config.likelihood == "fixed":
         total = squared + bond_weight * bonds + kl_weight * per_bead
-        return LossTerms(total, squared, bonds, per_bead)
+        if result.code_cross_entropy is None:
+            return LossTerms(total, squared, bonds, per_bead)
+        entropy = _molecule_mean(
+            result.code_cross_entropy, batch.molecule_of_bead, batch
+        )
+        total = total + code_weight * entropy
+        return LossTerms(total, squared, bonds, per_bead, entropy)
     log_noise = cast(Tensor, model.log_noise)[batch.atom_types]
     errors = ((result.positions - _reference(batch)) ** 2).sum(-1)
     negative_log_likelihood = 0.5 * errors * torch.exp(-2 * log_noise) + 3 * log_noise

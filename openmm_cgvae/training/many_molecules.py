@@ -1,5 +1,6 @@
 """Train one model on many molecules, for molecules it has never seen."""
 
+import itertools
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import torch
 
 from openmm_cgvae.model import GeometryStatistics, ModelConfig, TransferableModel
+from openmm_cgvae.model.codebook import Codebook, bead_types_of
 from openmm_cgvae.training.many_molecules_data import MolecularDataset, TrainingMolecule
 from openmm_cgvae.training.presets import configure
 from openmm_cgvae.training.prior_fit import PriorFit
@@ -83,7 +85,7 @@ def train_many(  # noqa: PLR0913 - the settings of a training
         molecules = [molecule.with_canonical_labels() for molecule in molecules]
     data = MolecularDataset.prepare(molecules, model_config, config)
     model = _new_model(
-        data.normalised(model_config), data.vocabulary, molecules, beads, config.seed
+        data.normalised(model_config), data, molecules, beads, config.seed
     )
     stages: list[Stage] = [Objective(model, data, config)]
     if config.prior_epochs:
@@ -101,18 +103,33 @@ def train_many(  # noqa: PLR0913 - the settings of a training
 
 def _new_model(
     config: ModelConfig,
-    vocabulary: list[str],
+    data: MolecularDataset,
     molecules: Sequence[TrainingMolecule],
     beads: str,
     seed: int,
 ) -> TransferableModel:
-    """Build a model with random weights that knows the geometry of the molecules."""
+    """Build a model with random weights that knows the geometry of the molecules.
+
+    And the conformations of their beads, where these have codes.
+    """
     seen = [
         (molecule.atom_table, molecule.positions)
         for molecule in molecules
         if not molecule.is_validation
     ]
     geometry = GeometryStatistics.learned(seen)
+    codebook = None
+    if config.n_codes:
+        known = (
+            bead_types_of(molecule.atom_table, molecule.mapping, data.vocabulary)
+            for molecule in molecules
+        )
+        bead_types = itertools.chain.from_iterable(known)
+        sizes = config.n_codes, config.n_subcodes
+        codebook = Codebook(bead_types, data.vocabulary, *sizes)
+        codebook.learn(data.batches(data.train, None), seed)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return TransferableModel(config, vocabulary, beads, geometry)
+        return TransferableModel(
+            config, data.vocabulary, beads, geometry, codebook=codebook
+        )

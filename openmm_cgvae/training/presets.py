@@ -147,4 +147,18 @@ def configure(
             f"`fine_tuning_epochs` is {training.fine_tuning_epochs} but the baseline "
             f"{model.model!r} has no samples of a prior to polish; leave it out"
         )
+    _check_stages(model, training)
     return model, training
+
+
+def _check_stages(model: ModelConfig, training: TrainingConfig) -> None:
+    """Check that no stage is asked for that models with codes do not have."""
+    if not model.n_codes:
+        return
+    for name in ("prior_epochs", "fine_tuning_epochs", "fits_prior_temperature"):
+        value = getattr(training, name)
+        if value:
+            raise ValueError(
+                f"`{name}` is {value} but a model with codes has no such stage; leave "
+                "it out"
+            )

@@ -237,8 +237,14 @@ class Objective(Stage):
     def losses(
         self, batch: GraphBatch, noise: Tensor, *weights: float | Tensor
     ) -> dict[str, Tensor]:
+        bond_weight, kl_weight = weights
         return objective(
-            self.model, batch, self.model(batch, noise), *weights
+            self.model,
+            batch,
+            self.model(batch, noise),
+            bond_weight,
+            kl_weight,
+            self.config.code_weight,
         ).to_dict()
 
     def _ramp(self, fraction: float) -> float:
