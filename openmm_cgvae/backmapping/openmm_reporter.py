@@ -18,6 +18,7 @@ from openmm_cgvae._runtime.output_files import check_output
 from openmm_cgvae.backmapping.backmapper import Backmapper
 from openmm_cgvae.backmapping.bead_reader import BadFrameError, BeadBlock, tree_of_beads
 from openmm_cgvae.backmapping.decoding import Decoding, checked_correlation_time
+from openmm_cgvae.backmapping.faulty_structures import MOST_NAMED, FaultyStructure
 from openmm_cgvae.backmapping.sampler import Sampler
 from openmm_cgvae.mapping.replicas import repeat
 from openmm_cgvae.model import Model
@@ -66,6 +67,13 @@ class BackmapReporter:
     correlation_time : float, optional
         Latent correlation time [ps], as in `Backmapper.run`; the integrator's time
         step should not change.
+
+    Attributes
+    ----------
+    n_faulty : int
+        Structures with faults so far, see `faulty_structures`.
+    faults : list of FaultyStructure
+        The first thousand of these, with the number of the report.
 
     Raises
     ------
@@ -131,6 +139,8 @@ class BackmapReporter:
         self._writer: StructureWriter | None = None
         self._n_written = 0
         self._is_closed = False
+        self.n_faulty = 0
+        self.faults: list[FaultyStructure] = []
 
     def __enter__(self) -> "BackmapReporter":
         """Return the reporter itself."""
@@ -224,13 +234,15 @@ class BackmapReporter:
         """
         beads = self._read(simulation, state)
         try:
-            _, atoms = self._decoding_of(simulation).decode(beads)
+            beads, atoms = self._decoding_of(simulation).decode(beads)
         except BadFrameError as error:
             raise ValueError(
                 f"`simulation` has beads at step {simulation.currentStep} of which the "
                 "model makes no atoms (not a number); they are too unlike what it was "
                 "trained on: look at the potential"
             ) from error
+        self.n_faulty += beads.n_faulty
+        self.faults += beads.faulty[: MOST_NAMED - len(self.faults)]
         if self._atoms is None:
             table = self._atom_table(beads.positions.shape[1])
             self._atoms = make_universe(table, np.zeros((1, table.n_atoms, 3)))

@@ -103,6 +103,24 @@ def test_times_and_numbers_are_right(backmapper, tmp_path, ending):
         assert [ts.data["step"] for ts in universe.trajectory] == [30, 40, 50]
 
 
+def test_structures_with_faults_are_counted_and_named(backmapper, tmp_path):
+    spoil = Sampler.sample_many
+
+    def mirrored(self, *args, **options):
+        return -spoil(self, *args, **options)
+
+    simulation = running()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        BackmapReporter(tmp_path / "a.xtc", 10, backmapper, n=2) as reporter,
+    ):
+        patch.setattr(Sampler, "sample_many", mirrored)
+        simulation.reporters.append(reporter)
+        simulation.step(30)
+    assert reporter.n_faulty == len(reporter.faults) == 6
+    assert [each.frame for each in reporter.faults] == [1, 1, 2, 2, 3, 3]
+
+
 def test_a_run_in_two_parts_gives_the_frames_of_one(backmapper, tmp_path):
     whole = running()
     with BackmapReporter(tmp_path / "whole.xtc", 5, backmapper, n=2, seed=1) as report:
