@@ -278,6 +278,16 @@ TABLE = {
         "those of a molecule stay; pass its `atoms`, which are those of the current "
         "frame",
     ),
+    "a slack that makes other beads of them": (
+        lambda _: Backmapper(beads(), model(), bead_slack=3.0),
+        ValueError,
+        "`bead_slack` is 3.0 Å but must be from 0, beads are kept, to 1; try 0.5",
+    ),
+    "slack for a model without it": (
+        lambda _: Backmapper(beads(), model(), bead_slack=0.5),
+        ValueError,
+        "`bead_slack` is 0.5 Å but this model keeps its beads; leave it out",
+    ),
     "a cap that no model knows": (
         lambda _: Backmapper(with_cap()),
         ValueError,

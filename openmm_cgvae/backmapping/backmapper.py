@@ -62,8 +62,10 @@ class Backmapper:
         they come as they are after the atoms of all molecules.
     temperature : float
         Sampling temperature: from 1, samples as they are likely, to 0, the single most
-        likely structure. Between them samples are nearer to the truth one by one, and
-        vary too little.
+        likely structure. Between them samples are nearer to the truth, and vary less.
+    bead_slack : float
+        How far beads may move where no atoms fit them [Å]; ``bead_positions`` of
+        structures are where they went.
     spread : float, optional
         The name of ``temperature`` in version 0.1, deprecated.
 
@@ -112,6 +114,7 @@ class Backmapper:
         batch_size: int | None = None,
         unknown: str = "raise",
         temperature: float = 1.0,
+        bead_slack: float = 0.0,
         spread: float | None = None,
     ) -> None:
         if spread is not None:
@@ -133,7 +136,7 @@ class Backmapper:
         tree = tree_of_beads(self.model.atom_table, self.model.mapping)
         self._source = Beads(self.beads, n_beads, self.kept, tree, choice.neighbours)
         self.notes = (*choice.notes, *self._source.notes())
-        self.sampler = Sampler(self.model, batch_size, temperature)
+        self.sampler = Sampler(self.model, batch_size, temperature, bead_slack)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Backmapper":
         """Return a copy with a model and a universe of its own, at the same frame."""
@@ -212,7 +215,7 @@ class Backmapper:
         Returns
         -------
         AtomisticEnsemble
-            The structures; coarse-graining any of them gives the beads back.
+            The structures, whose beads are those given, to within ``bead_slack``.
 
         Raises
         ------
@@ -225,20 +228,17 @@ class Backmapper:
         )
         frame = self._source.read()
         block, atoms = decoding.decode(self._source.block_of([frame]))
-        whole = frame.positions.reshape(-1, 3)
-        faults = {each.sample: {"faults": each.what} for each in block.faulty}
+        given = np.concatenate([self._source.group.positions, frame.others])
+        is_kept = not self.sampler.bead_slack
+        beads = frame.particles if is_kept else self.mapping.project(atoms[0])
         return AtomisticEnsemble(
             self.atom_table,
             atoms[0],
             mapping=self.mapping,
-            bead_positions=np.concatenate([whole, frame.others]),
+            bead_positions=beads,
             box=frame.box,
-            info=[
-                {"frame": frame.number, "time": frame.time, "seed": decoding.seed}
-                | {"sample": sample, **faults.get(sample, {})}
-                for sample in range(decoding.n)
-            ],
-            given_beads=np.concatenate([self._source.group.positions, frame.others]),
+            info=decoding.info_of(frame, block),
+            given_beads=beads + (given - frame.particles),
         )
 
     def run(  # noqa: PLR0913 - the settings of a long run

@@ -60,6 +60,11 @@ class BeadFrame:
     box: np.ndarray | None
     others: np.ndarray
 
+    @property
+    def particles(self) -> np.ndarray:
+        """The beads of all molecules, then what is beside them [n_particles, 3]."""
+        return np.concatenate([self.positions.reshape(-1, 3), self.others])
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BeadBlock:
@@ -195,10 +200,8 @@ class Beads:
                     "out the frame"
                 ) from error
         timestep = trajectory.ts
-        positions = _positions_of(self.group)
-        others = _positions_of(self.others)
-        time = _time_of(timestep)
-        molecules = positions.reshape(self.n_molecules, self.n_beads, 3)
+        others, time = _positions_of(self.others), _time_of(timestep)
+        molecules = _positions_of(self.group).reshape(-1, self.n_beads, 3)
         box = timestep.dimensions
         if box is None or not np.any(box[:3]):
             return BeadFrame(timestep.frame, time, molecules, None, others)

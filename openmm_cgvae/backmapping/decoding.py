@@ -5,11 +5,17 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from openmm_cgvae._runtime.arguments import checked_count
-from openmm_cgvae.backmapping.bead_reader import BadFrameError, BeadBlock, tree_of_beads
+from openmm_cgvae.backmapping.bead_reader import (
+    BadFrameError,
+    BeadBlock,
+    BeadFrame,
+    tree_of_beads,
+)
 from openmm_cgvae.backmapping.contact_images import moves_to_contact
 from openmm_cgvae.backmapping.faulty_structures import (
     FaultyStructureError,
@@ -157,6 +163,28 @@ class Decoding:
             others = np.repeat(beads.others[:, None], n, axis=1)
             atoms = np.concatenate([atoms, others], axis=2)
         return beads, atoms
+
+    def info_of(self, frame: BeadFrame, block: BeadBlock) -> list[dict[str, Any]]:
+        """Return where each sample of a frame comes from, and its faults.
+
+        Parameters
+        ----------
+        frame : BeadFrame
+            The frame.
+        block : BeadBlock
+            What `decode` returned of it alone.
+
+        Returns
+        -------
+        list of dict
+            Frame, time [ps], seed, sample, and faults where there are some.
+        """
+        origin = {"frame": frame.number, "time": frame.time, "seed": self.seed}
+        faults = {each.sample: {"faults": each.what} for each in block.faulty}
+        return [
+            origin | {"sample": sample, **faults.get(sample, {})}
+            for sample in range(self.n)
+        ]
 
 
 def checked_correlation_time(time: float | None) -> float | None:

@@ -28,6 +28,9 @@ __all__ = ["Sampler"]
 # What is decoded at once should stay in the cache of a core: measured, see
 # docs/speed.md.
 _ATOMS_AT_ONCE = 2**16
+# Beads that were to be kept are off by less in single precision [Å].
+_ROUNDING = 1e-3
+_LARGEST_SLACK = 1.0  # Å; farther a bead is another bead
 
 
 class Sampler:
@@ -43,15 +46,22 @@ class Sampler:
     temperature : float
         Sampling temperature, see `Model.sample_at`: 1 draws from the model, 0 gives
         its single most likely structure.
+    bead_slack : float
+        How far beads may move where no atoms fit them [Å].
 
     Raises
     ------
     ValueError
-        If ``batch_size`` is less than one or ``temperature`` is not from 0 to 1.
+        If ``batch_size`` is less than one, ``temperature`` is not from 0 to 1, or
+        ``bead_slack`` is not from 0 to 1 or more than 0 for a model without it.
     """
 
     def __init__(
-        self, model: Model, batch_size: int | None = None, temperature: float = 1.0
+        self,
+        model: Model,
+        batch_size: int | None = None,
+        temperature: float = 1.0,
+        bead_slack: float = 0.0,
     ) -> None:
         if batch_size is None:
             batch_size = _fast_batch_size(model)
@@ -62,6 +72,7 @@ class Sampler:
                 "structure, to 1, samples as they are likely"
             )
         self.temperature = float(temperature)
+        self.bead_slack = _checked_slack(bead_slack, model)
         self.model = model.eval()
         self.graph = model.graph()
         self.symmetry = LabelSymmetry()
@@ -223,17 +234,28 @@ class Sampler:
         batch = self.graph.batch(torch.from_numpy((beads - centre).astype(np.float32)))
         with threads(1), torch.inference_mode():
             decoded = self.model.sample_at(
-                batch, torch.from_numpy(noise).flatten(0, 1), self.temperature
+                batch,
+                torch.from_numpy(noise).flatten(0, 1),
+                self.temperature,
+                self.bead_slack,
             )
-        return self._exact(decoded, beads, centre)
+        return self._exact(decoded, beads, centre, self.bead_slack)
 
     def _exact(
-        self, decoded: torch.Tensor, beads: np.ndarray, centre: np.ndarray
+        self,
+        decoded: torch.Tensor,
+        beads: np.ndarray,
+        centre: np.ndarray,
+        slack: float = 0.0,
     ) -> np.ndarray:
         """Recentre in float64, so that the beads are kept far from the origin too."""
         atoms = decoded.double().numpy().reshape(len(beads), -1, 3) + centre
         mapping = self.model.mapping
-        return atoms + mapping.lift(beads - mapping.project(atoms))
+        drift = mapping.project(atoms) - beads
+        far = np.linalg.norm(drift, axis=-1, keepdims=True)
+        excess = drift * np.maximum(0.0, 1 - slack / np.maximum(far, _ROUNDING))
+        excess = np.where(far < _ROUNDING, drift, excess)
+        return atoms - mapping.lift(excess)
 
     def _random_labels(
         self,
@@ -275,3 +297,17 @@ def _fast_batch_size(model: Model) -> int:
     """Choose how many structures are decoded at once."""
     n_beads, mapping = model.beads_per_batch, model.mapping
     return max(1, min(n_beads // mapping.n_beads, _ATOMS_AT_ONCE // mapping.n_atoms))
+
+
+def _checked_slack(bead_slack: float, model: Model) -> float:
+    if not 0 <= bead_slack <= _LARGEST_SLACK:
+        raise ValueError(
+            f"`bead_slack` is {bead_slack} Å but must be from 0, beads are kept, to "
+            f"{_LARGEST_SLACK:g}; try 0.5"
+        )
+    if bead_slack and not model.takes_bead_slack:
+        raise ValueError(
+            f"`bead_slack` is {bead_slack} Å but this model keeps its beads; leave it "
+            "out"
+        )
+    return float(bead_slack)

@@ -175,7 +175,7 @@ def add_mapping(verb: Any, *, required: bool = True) -> None:
 
 
 def add_model(verb: Any, backmapper: str) -> None:
-    """Add the options for the model and the family of the beads."""
+    """Add the options for the model, and for beads as they are taken."""
     add_option(
         verb, "--model", backmapper, "name or file; found by the beads by default"
     )
@@ -185,6 +185,14 @@ def add_model(verb: Any, backmapper: str) -> None:
         backmapper,
         "what the beads of a protein are: alpha-carbon, residue (centres of mass), "
         "martini3 or martini2; told by names and distances by default",
+    )
+    add_option(
+        verb,
+        "--bead-slack",
+        backmapper,
+        "how far beads may move where no atoms fit them [Å]",
+        shown=0.0,
+        type=float,
     )
 
 

@@ -99,6 +99,11 @@ class Model(nn.Module, ABC):
         )
 
     @property
+    def takes_bead_slack(self) -> bool:
+        """Whether `sample_at` can move beads a little where no atoms fit them."""
+        return False
+
+    @property
     @abstractmethod
     def n_latents(self) -> int:
         """Latents of every bead, and so the numbers of noise a sample needs."""
@@ -139,6 +144,7 @@ class Model(nn.Module, ABC):
         batch: GraphBatch,
         noise: Float[Tensor, "n_beads n_latents"],
         temperature: float,
+        bead_slack: float = 0.0,  # noqa: ARG002 - for models that take it
     ) -> Float[Tensor, "n_atoms 3"]:
         """Build atoms from beads alone, at a sampling temperature.
 
@@ -151,6 +157,8 @@ class Model(nn.Module, ABC):
         temperature : float
             From 1, samples as they are likely, to 0, the most likely structure; a
             factor on the noise, unless a model knows better.
+        bead_slack : float
+            How far beads may move where no atoms fit them, if `takes_bead_slack` [Å].
 
         Returns
         -------

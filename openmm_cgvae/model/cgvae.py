@@ -112,8 +112,15 @@ class CGVAE(Autoencoder, Model):
         beads = frames.new_zeros(len(frames), graph.n_beads, 3)
         return beads.index_add(1, graph.bead_of_atom, weighted)
 
+    @property
+    def takes_bead_slack(self) -> bool:
+        """Whether `sample_at` can move beads a little where no atoms fit them."""
+        return self.refinement is not None and self.refinement.takes_bead_slack
+
     def sample(
-        self, batch: GraphBatch, noise: Float[Tensor, "n_beads n_latents"]
+        self,
+        batch: GraphBatch,
+        noise: Float[Tensor, "n_beads n_latents"],
     ) -> Float[Tensor, "n_atoms 3"]:
         """Build atoms from beads alone, with latents from the prior, and refine them.
 
@@ -129,24 +136,25 @@ class CGVAE(Autoencoder, Model):
         Tensor, shape (n_atoms, 3)
             Atom positions [Å].
         """
-        return self._sample(batch, noise, 1.0)
+        return self._sample(batch, noise, 1.0, 0.0)
 
     def sample_at(
         self,
         batch: GraphBatch,
         noise: Float[Tensor, "n_beads n_latents"],
         temperature: float,
+        bead_slack: float = 0.0,
     ) -> Float[Tensor, "n_atoms 3"]:
         """Build atoms from beads alone, at a temperature; see `Model.sample_at`.
 
         The logarithms of the probabilities of codes are divided by it.
         """
         if self.codebook is None:
-            return super().sample_at(batch, noise, temperature)
-        return self._sample(batch, noise, temperature)
+            return self._sample(batch, temperature * noise, 1.0, bead_slack)
+        return self._sample(batch, noise, temperature, bead_slack)
 
     def _sample(
-        self, batch: GraphBatch, noise: Tensor, temperature: float
+        self, batch: GraphBatch, noise: Tensor, temperature: float, bead_slack: float
     ) -> Float[Tensor, "n_atoms 3"]:
         seen = bent_where_straight(batch)
         atoms = self._draw(seen, noise, temperature)
@@ -154,4 +162,7 @@ class CGVAE(Autoencoder, Model):
             # Each bead's atoms, as they are around it, back to where it was given.
             back = batch.bead_positions - seen.bead_positions
             atoms = atoms + back[batch.bead_of_atom]
-        return self.refinement(atoms, batch) if self.refinement else atoms
+        if self.refinement is None:
+            return atoms
+        slack = {"bead_slack": bead_slack} if bead_slack else {}
+        return self.refinement(atoms, batch, **slack)

@@ -47,6 +47,7 @@ def identity_of(job: Job) -> dict[str, Any]:
         "correlation": decoding.correlation,
         "on_fault": decoding.on_fault,
         "temperature": decoding.sampler.temperature,
+        "bead_slack": decoding.sampler.bead_slack,
         "places of the beads": _digest(group.indices.tobytes()),
         "places of what is kept": _digest(job.beads.others.indices.tobytes()),
         "trajectory": [

@@ -48,6 +48,7 @@ class TransferableRefinement(GeometryRefinement):
 
     steps_of_contact_list = 8
     contact_list_margin = 0.6
+    takes_bead_slack = True
 
     def __init__(
         self, geometry: GeometryStatistics, molecule: Molecule, n_steps: int

@@ -52,6 +52,7 @@ class GeometryRefinement(nn.Module, ABC):
     # small part of the margin [Å] by which pairs of the list may be apart too far.
     steps_of_contact_list: ClassVar[int]
     contact_list_margin: ClassVar[float]
+    takes_bead_slack: ClassVar[bool] = False  # whether it can move beads a little
 
     def __init__(self, n_steps: int) -> None:
         super().__init__()
