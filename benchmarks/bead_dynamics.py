@@ -19,6 +19,8 @@ import numpy as np
 import openmm
 from openmm import unit
 
+from openmm_cgvae import metrics
+
 TEMPERATURE = 300.0  # K
 TIMESTEP = 0.010  # ps
 NM_PER_ANGSTROM = 0.1
@@ -61,6 +63,7 @@ BACKBONE_STIFFNESS = {2: 1250.0, 3: 4000.0}
 BACKBONE_LENGTH = {HELIX: 0.31, STRAND: 0.35, COIL: 0.35}
 BACKBONE_ANGLE = {HELIX: (96.0, 700.0), STRAND: (134.0, 25.0), COIL: (127.0, 20.0)}
 HELIX_DIHEDRAL = (-120.0, 400.0)
+SIDE_CHAIN_DIHEDRAL = 75.0  # SC1-BB-BB-SC1 as in the known structure [kJ/mol/rad^2]
 SIDE_CHAIN_ANGLE = (100.0, 25.0)  # of two backbone beads and a side chain
 RING_ANGLE = {2: (150.0, 50.0), 3: (120.0, 50.0)}
 CHAIN_ANGLE = (180.0, 25.0)
@@ -218,6 +221,8 @@ def martini_system(chain: Chain, version: int) -> openmm.System:
         contacts.addExclusion(*pair)
     for force in (bonds, contacts, _martini_angles(chain, version), _helices(chain)):
         system.addForce(force)
+    if chain.is_folded and version == 3:
+        system.addForce(_side_chain_dihedrals(chain))
     return system
 
 
@@ -278,6 +283,24 @@ def _helices(chain: Chain) -> openmm.Force:
         if chain.structure[first : first + 4] == 4 * HELIX:
             four = backbone[first : first + 4]
             force.addTorsion(*four, 1, np.radians(phase), stiffness)
+    return force
+
+
+def _side_chain_dihedrals(chain: Chain) -> openmm.Force:
+    """Keep side chains where they were, as martinize2 does by default (-scfix)."""
+    # Sines take the force away where three beads are in line, with no torsion.
+    force = openmm.CustomCompoundBondForce(
+        4,
+        f"{SIDE_CHAIN_DIHEDRAL}*(1 - cos(dihedral(p1, p2, p3, p4) - known))"
+        "*sin(angle(p1, p2, p3))^2*sin(angle(p2, p3, p4))^2",
+    )
+    force.addPerBondParameter("known")
+    for residue in range(len(chain.residue_names) - 1):
+        (first, *side), (second, *other) = map(chain.beads_of, (residue, residue + 1))
+        if side and other:
+            four = [side[0], first, second, other[0]]
+            known = metrics.dihedral_angles(chain.nanometres[None], np.array([four]))
+            force.addBond(four, [np.radians(known[0, 0])])
     return force
 
 
