@@ -174,14 +174,18 @@ class _Corrections:
     def __init__(self, atoms: Tensor) -> None:
         self.total = torch.zeros_like(atoms)
         self.n_asking = torch.zeros_like(atoms[..., 0])
+        n_copies, n_atoms = self.n_asking.shape
+        self.first_rows = n_atoms * torch.arange(n_copies)[:, None]  # [copy, 1]
 
     def add(self, rows: Tensor, moves: Tensor, asks: Tensor) -> None:
         """Add moves of rows of all copies, or of flat rows where copies are flat."""
         is_flat = moves.dim() == 2  # noqa: PLR2004 - [row, 3], else [copy, row, 3]
-        total = self.total.view(-1, 3) if is_flat else self.total
         n_asking = self.n_asking.view(-1) if is_flat else self.n_asking
-        total.index_add_(moves.dim() - 2, rows, moves)
-        n_asking.index_add_(moves.dim() - 2, rows, asks)
+        n_asking.index_add_(asks.dim() - 1, rows, asks)
+        # Sums over the first of two axes are several times faster than over the
+        # second of three, and the same to the bit.
+        flat = rows if is_flat else (self.first_rows + rows).view(-1)
+        self.total.view(-1, 3).index_add_(0, flat, moves.reshape(-1, 3))
 
     def mean(self) -> Tensor:
         """Compute the mean of what is asked, a little overshot where several ask."""

@@ -66,16 +66,19 @@ class ContactSearch:
         table = self.geometry.least.numpy()
         cutoff = float(table.max()) + margin
         pairs = cKDTree(positions).query_pairs(cutoff, output_type="ndarray")
+        gaps = positions[pairs[:, 0]] - positions[pairs[:, 1]]
+        lengths = np.linalg.norm(gaps, axis=-1)
+        one, other = self.classes[atoms[pairs]].T
+        # Few pairs are near by the larger of the two tables; bonds are sought for these.
+        may_count = lengths < table.max(axis=0)[one, other] + margin
+        pairs, lengths = pairs[may_count], lengths[may_count]
+        one, other = one[may_count], other[may_count]
         first, second = atoms[pairs].T
         codes = first.astype(np.int64) * self.n_atoms + second
-        counts = ~_in_sorted(codes, self.bonded)
-        pairs, codes = pairs[counts], codes[counts]
         # Row 0 of the table is of atoms three bonds apart, row 1 of all others.
         far = (~_in_sorted(codes, self.third)).astype(int)
-        one, other = self.classes[atoms[pairs]].T
         least = table[far, one, other]
-        gaps = positions[pairs[:, 0]] - positions[pairs[:, 1]]
-        is_near = np.linalg.norm(gaps, axis=-1) < least + margin
+        is_near = (lengths < least + margin) & ~_in_sorted(codes, self.bonded)
         return pairs[is_near], least[is_near]
 
 
