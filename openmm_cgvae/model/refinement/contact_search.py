@@ -69,7 +69,7 @@ class ContactSearch:
         gaps = positions[pairs[:, 0]] - positions[pairs[:, 1]]
         lengths = np.linalg.norm(gaps, axis=-1)
         one, other = self.classes[atoms[pairs]].T
-        # Few pairs are near by the larger of the two tables; bonds are sought for these.
+        # Few pairs are near by the larger of two tables; bonds are sought for these.
         may_count = lengths < table.max(axis=0)[one, other] + margin
         pairs, lengths = pairs[may_count], lengths[may_count]
         one, other = one[may_count], other[may_count]
