@@ -28,7 +28,7 @@ FLAGS = {
     "pseudoscalar_inits": "--pseudoscalar-init",
 }
 CONFIG = "evaluation.experiments.plan.BenchmarkConfig"
-RUN = "evaluation.experiments.run_benchmark.run_benchmark"
+RUN = "evaluation.experiments.benchmark_run.run_benchmark"
 
 
 def add_benchmark(verbs: Any) -> None:

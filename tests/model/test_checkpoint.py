@@ -127,7 +127,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint.Path, "replace", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="no space is left on the disk"):
         save_model(model, path)
     assert [found.name for found in tmp_path.iterdir()] == ["kept.cgvae"]
     assert path.read_bytes() == before
@@ -403,7 +403,9 @@ def test_a_name_that_commands_a_terminal_is_refused(saved, damaged, key):
         header["atom_table"][key][0] = RED
 
     rewritten(saved, damaged, paint)
-    with pytest.raises(ValueError, match=rf"cannot be printed.*{BROKEN}") as raised:
+    with pytest.raises(
+        ValueError, match=rf"holds .*x1b.* control character.*{BROKEN}"
+    ) as raised:
         load_file(damaged)
     assert "\x1b" not in str(raised.value)
 

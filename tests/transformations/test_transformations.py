@@ -248,11 +248,15 @@ class TestSources:
             beads.atoms.positions, expected[::-1], atol=TOLERANCE
         )
 
-    def test_a_group_that_updates_is_taken_as_it_is(self, adk):
+    def test_a_group_that_updates_is_refused_and_its_atoms_are_taken(self, adk):
         group = adk.select_atoms("prop x < 0", updating=True)
         mapping = Mapping(np.zeros(len(group), dtype=int))
-        beads = coarse_grain(group, mapping)
+        with pytest.raises(
+            ValueError, match="is an updating group, .*; pass its `atom"
+        ):
+            coarse_grain(group, mapping)
         atoms = group.indices
+        beads = coarse_grain(adk.atoms[atoms], mapping)
         for ts, source in zip(
             beads.trajectory[::30], adk.trajectory[::30], strict=True
         ):

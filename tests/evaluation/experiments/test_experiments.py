@@ -12,8 +12,8 @@ import pytest
 from openmm_cgvae.data import data_path
 from openmm_cgvae.evaluation.evaluation import Evaluation
 from openmm_cgvae.evaluation.experiments import BenchmarkConfig, printed, run_benchmark
+from openmm_cgvae.evaluation.experiments import benchmark_run as running
 from openmm_cgvae.evaluation.experiments import mappings as beads
-from openmm_cgvae.evaluation.experiments import run_benchmark as running
 from openmm_cgvae.evaluation.experiments.benchmark_cell import frames_in_order
 from openmm_cgvae.evaluation.experiments.benchmark_systems import BENCHMARK_SYSTEMS
 from openmm_cgvae.evaluation.experiments.mappings import joined_residues, make_mapping
