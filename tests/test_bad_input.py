@@ -289,9 +289,9 @@ TABLE = {
         "`bead_slack` is 0.5 Å but this model keeps its beads; leave it out",
     ),
     "a cap that no model knows": (
-        lambda _: Backmapper(with_cap()),
+        lambda _: Backmapper(with_cap(), family="residue"),
         ValueError,
-        "`universe` has the cap NHE 5, of which the model for alpha-carbon beads does "
+        "`universe` has the cap NHE 5, of which the model for residue beads does "
         "not know the atoms; leave its bead out, which makes the end of the chain "
         "charged, or train a model on such molecules",
     ),

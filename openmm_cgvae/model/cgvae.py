@@ -149,8 +149,8 @@ class CGVAE(Autoencoder, Model):
 
         The logarithms of the probabilities of codes are divided by it.
         """
-        if self.codebook is None:
-            return self._sample(batch, temperature * noise, 1.0, bead_slack)
+        if self.codebook is None and not bead_slack:
+            return self.sample(batch, temperature * noise)
         return self._sample(batch, noise, temperature, bead_slack)
 
     def _sample(

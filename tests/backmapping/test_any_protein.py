@@ -114,14 +114,17 @@ def test_two_residues_are_too_few():
 
 
 def test_the_same_seed_gives_the_same_atoms_in_any_batch():
-    one, many = (
-        Backmapper(trace(), batch_size=size).sample(n=5, seed=2).positions_angstrom
-        for size in (1, 256)
-    )
-    differences = np.abs(one - many)
-    assert np.median(differences) < 2e-5
-    # Where atoms touch, sixty steps of refinement magnify what single precision rounds.
-    assert differences.max() < 5e-3
+    both = [Backmapper(trace(), batch_size=size) for size in (1, 256)]
+    for seed in range(3):
+        one, many = (each.sample(n=5, seed=seed).positions_angstrom for each in both)
+        # Where atoms touch, sixty steps of refinement magnify what single precision
+        # rounds, by as much as decides which of two contacts gives way.
+        assert np.median(np.abs(one - many)) < 2e-5
+        assert np.abs(one - many).max() < 0.3
+    for each in both:
+        each.model.refinement = None
+    one, many = (each.sample(n=5, seed=2).positions_angstrom for each in both)
+    np.testing.assert_allclose(one, many, rtol=0, atol=2e-5)
 
 
 def test_a_model_of_ones_own_is_used(tmp_path):

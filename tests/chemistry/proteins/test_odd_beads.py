@@ -302,7 +302,9 @@ def test_a_cap_that_the_model_does_not_know_gets_a_sentence(cap):
     beads = alpha_carbons(f"ALA GLY SER ALA {cap}")
     assert protein_from_beads(beads).atom_table.residue_names[-1] == "NHE"
     with pytest.raises(ValueError, match="^`universe` has the cap NHE 5, .*; leave"):
-        Backmapper(beads)
+        Backmapper(beads, family="residue")
+    # The crystals that the model of alpha carbons learned from have amides.
+    assert "NHE" in Backmapper(beads).sample(seed=0).atom_table.residue_names
 
 
 @pytest.mark.parametrize("build", [protein_from_beads, recognise_family, Backmapper])
